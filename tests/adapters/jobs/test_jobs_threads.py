@@ -1,0 +1,189 @@
+"""Started queues: worker threads of several lanes, two queues on one database, and an orderly stop."""
+
+import threading
+
+import pytest
+
+from wecom_app.clock import SystemClock
+from wecom_app.errors import Unavailable
+from wecom_app.services.runtime import SimulatedCrash
+
+pytestmark = pytest.mark.both
+PATIENCE_S = 30
+"""Only a bug waits this long."""
+
+
+class Overlaps:
+    """A handler that notes per key what ran, and whether two of a key ever ran at once."""
+
+    def __init__(self, expected: int) -> None:
+        self.lock = threading.Lock()
+        self.running: set[object] = set()
+        self.order: dict[object, list[int]] = {}
+        self.overlapped = False
+        self.left = expected
+        self.all_ran = threading.Event()
+
+    def __call__(self, _runtime, args):
+        key, number = args["name"]
+        with self.lock:
+            self.overlapped |= key in self.running
+            self.running.add(key)
+            self.order.setdefault(key, []).append(number)
+        with self.lock:
+            self.running.discard(key)
+            self.left -= 1
+            if self.left == 0:
+                self.all_ran.set()
+
+
+def test_jobs_of_a_key_never_overlap_or_overtake_in_many_threads_of_two_queues(make_queue, add):
+    handler = Overlaps(expected=48)
+    queues = [make_queue({"work": handler}, lanes={"event": 4}, clock=SystemClock()) for _ in range(2)]
+    for number in range(12):
+        for key in "abcd":
+            add(queues[0], "work", (key, number), lane="event", key=key, priority=number % 3)
+
+    for queue in queues:
+        queue.start()
+    assert handler.all_ran.wait(PATIENCE_S)
+    for queue in queues:
+        queue.stop()
+
+    assert not handler.overlapped
+    assert handler.order == {key: list(range(12)) for key in "abcd"}
+
+
+def test_a_lane_runs_as_many_jobs_at_once_as_it_has_threads(make_queue, add):
+    together = threading.Barrier(3)
+    queue = make_queue({"meet": lambda runtime, args: together.wait(PATIENCE_S)}, clock=SystemClock())
+    queue.start(["event"])
+
+    for _ in range(2):
+        add(queue, "meet", lane="event")
+
+    together.wait(PATIENCE_S)
+    queue.stop()
+
+
+def test_a_full_lane_does_not_hold_up_another(make_queue, add):
+    release, welcomed = threading.Event(), threading.Event()
+    kinds = {
+        "bulk": lambda runtime, args: release.wait(PATIENCE_S),
+        "welcome": lambda runtime, args: welcomed.set(),
+    }
+    queue = make_queue(kinds, lanes={"welcome": 1, "bulk": 2}, clock=SystemClock())
+    for _ in range(20):
+        add(queue, "bulk", lane="bulk", priority=9)
+    queue.start()
+
+    add(queue, "welcome", lane="welcome")
+
+    assert welcomed.wait(PATIENCE_S)
+    release.set()
+
+
+def test_only_the_lanes_that_were_started_run(database, make_queue, add, notes):
+    ran = threading.Event()
+    queue = make_queue({"note": notes, "end": lambda runtime, args: ran.set()}, clock=SystemClock())
+    add(queue, name="elsewhere", lane="welcome", priority=9)
+    add(queue, "end", lane="push")
+
+    queue.start(["push", "local"])
+    assert ran.wait(PATIENCE_S)
+    queue.stop()
+
+    assert notes.names == []
+    with database.read() as session:
+        assert queue.count_by_state(session) == {("welcome", "waiting"): 1}
+
+
+def test_stop_lets_running_jobs_finish_and_takes_no_new_ones(database, make_queue, add, view, notes):
+    begun, release = threading.Event(), threading.Event()
+
+    def work(runtime, args):
+        begun.set()
+        assert release.wait(PATIENCE_S)
+        notes(runtime, args)
+
+    queue = make_queue({"work": work}, lanes={"local": 1}, clock=SystemClock())
+    first, second = add(queue, "work", 1), add(queue, "work", 2)
+    queue.start()
+    assert begun.wait(PATIENCE_S)
+    stopping = threading.Thread(target=queue.stop, args=(PATIENCE_S,))
+    stopping.start()
+    release.set()
+    stopping.join(PATIENCE_S)
+
+    assert not stopping.is_alive()
+    assert notes.names in ([1], [1, 2]), "the second may have begun before stop did"
+    assert view(queue, first).state == "done"
+    assert view(queue, second).state == ("waiting" if notes.names == [1] else "done")
+
+
+def test_stop_gives_back_what_does_not_finish_in_time(make_queue, add, view):
+    begun, release, ran_elsewhere = threading.Event(), threading.Event(), threading.Event()
+
+    def hang(_runtime, _args):
+        begun.set()
+        release.wait(PATIENCE_S)
+
+    queue = make_queue({"work": hang}, clock=SystemClock())
+    job_id = add(queue, "work")
+    queue.start()
+    assert begun.wait(PATIENCE_S)
+    queue.stop(0.01)
+
+    assert (view(queue, job_id).state, view(queue, job_id).attempts) == ("waiting", 0)
+    other = make_queue({"work": lambda runtime, args: ran_elsewhere.set()}, clock=SystemClock())
+    other.start()
+    assert ran_elsewhere.wait(PATIENCE_S)
+    other.stop(PATIENCE_S)
+    release.set()
+    assert (view(queue, job_id).state, view(queue, job_id).attempts) == ("done", 1)
+
+
+def test_a_stopped_queue_can_be_started_again(make_queue, add):
+    ran = [threading.Event(), threading.Event()]
+    queue = make_queue({"work": lambda runtime, args: ran[args["name"]].set()}, clock=SystemClock())
+
+    for turn in range(2):
+        queue.start()
+        add(queue, "work", turn)
+        assert ran[turn].wait(PATIENCE_S)
+        queue.stop(PATIENCE_S)
+        queue.stop(PATIENCE_S)
+
+
+def test_a_crash_in_a_thread_neither_ends_the_lane_nor_writes_a_result(make_queue, add, view):
+    ran = threading.Event()
+
+    def crash(_runtime, _args):
+        raise SimulatedCrash
+
+    queue = make_queue({"crash": crash, "work": lambda runtime, args: ran.set()}, lanes={"local": 1}, clock=SystemClock())
+    crashed = add(queue, "crash", priority=9)
+    add(queue, "work")
+
+    queue.start()
+    assert ran.wait(PATIENCE_S)
+    queue.stop(PATIENCE_S)
+
+    assert view(queue, crashed).state == "running"
+
+
+def test_a_failed_job_is_tried_again_by_the_workers(make_queue, add, view):
+    faults, ran = [Unavailable()], threading.Event()
+
+    def stumble(_runtime, _args):
+        if faults:
+            raise faults.pop()
+        ran.set()
+
+    queue = make_queue({"work": stumble}, clock=SystemClock())
+    queue.start()
+    job_id = add(queue, "work", key="li")
+
+    assert ran.wait(PATIENCE_S)
+    queue.stop(PATIENCE_S)
+    assert (view(queue, job_id).state, view(queue, job_id).attempts) == ("done", 2)

@@ -1,0 +1,1 @@
+"""WeCom customer tagging: the package root stays empty so that importing a part never loads the whole."""

@@ -1,0 +1,22 @@
+"""The part of the `JobQueue` contract that both engines check before they touch the database."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+
+def refuse_wrong_job(
+    kinds: Collection[str],
+    lanes: Collection[str],
+    *,
+    kind: str,
+    lane: str,
+    key: str | None,
+    run_at: datetime | None,
+) -> None:
+    """Raise ValueError for what could never run, or not in the order promised."""
+    if kind not in kinds:
+        raise ValueError(f"no such kind of job: {kind}")
+    if lane not in lanes:
+        raise ValueError(f"no such lane: {lane}")
+    if key is not None and run_at is not None:
+        raise ValueError("a job with a key takes its turn; it cannot have run_at as well")

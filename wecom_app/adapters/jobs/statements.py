@@ -1,0 +1,158 @@
+"""The embedded engine's statements on the `job` table, built once and given only parameters when they run."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Executable,
+    FromClause,
+    Integer,
+    Select,
+    Table,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.dialects.sqlite import insert
+
+from wecom_app.adapters.jobs.outcomes import SUPERSEDED
+from wecom_app.db import UtcDateTime
+from wecom_app.models.queue import Job
+
+JOB = cast("Table", Job.__table__)
+FREE_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
+
+
+def in_states(table: FromClause, *states: str) -> ColumnElement[bool]:
+    """Return `state IN (…)` in plain text: SQLite uses a partial index only where it can read the states."""
+    return cast("ColumnElement[bool]", table.c.state.in_([literal_column(f"'{state}'") for state in states]))
+
+
+def _time(name: str) -> ColumnElement[Any]:
+    return bindparam(name, type_=UtcDateTime())
+
+
+def _is_blocked(ready: FromClause) -> ColumnElement[bool]:
+    """True while an older live job of the key exists, or any that runs: an old one may have been replayed."""
+    other = JOB.alias("other")
+    return exists().where(
+        other.c.lane == ready.c.lane,
+        other.c.key == ready.c.key,
+        in_states(other, "waiting", "retrying", "running"),
+        other.c.id != ready.c.id,
+        or_(other.c.id < ready.c.id, other.c.state == "running"),
+    )
+
+
+def _ready(*lanes: str) -> tuple[FromClause, Select[Any]]:
+    ready = JOB.alias("ready")
+    return ready, select(ready.c.id).where(
+        ready.c.lane.in_(lanes),
+        in_states(ready, "waiting", "retrying"),
+        or_(ready.c.key.is_(None), ~_is_blocked(ready)),
+    )
+
+
+def _due(lane: str) -> tuple[FromClause, Select[Any]]:
+    ready, rows = _ready(lane)
+    return ready, rows.where(ready.c.run_at <= _time("now"))
+
+
+def _next_of(lane: str) -> Select[Any]:
+    ready, rows = _due(lane)
+    chosen = rows.order_by(ready.c.priority.desc(), ready.c.id).limit(
+        bindparam(f"free_{lane}", type_=Integer())
+    )
+    return select(chosen.subquery().c.id)
+
+
+def claim(lanes: Sequence[str]) -> Executable:
+    """Take the next jobs: parameters now, until, owner and a `free_<lane>` for each lane."""
+    ids: Select[Any] | CompoundSelect[Any] = union_all(*[_next_of(lane) for lane in lanes])
+    return (
+        update(JOB)
+        .where(JOB.c.id.in_(ids))
+        .values(
+            state="running",
+            attempts=JOB.c.attempts + 1,
+            started_at=_time("now"),
+            lease_until=_time("until"),
+            lease_owner=bindparam("owner"),
+        )
+        .returning(
+            JOB.c.id,
+            JOB.c.kind,
+            JOB.c.lane,
+            JOB.c.args,
+            JOB.c.unique,
+            JOB.c.attempts,
+            JOB.c.created_at,
+            JOB.c.priority,
+        )
+    )
+
+
+def lanes_with_due(lanes: Sequence[str]) -> Executable:
+    """Name the lanes in which a job could be claimed: parameter now."""
+    return union_all(*[select(literal(lane).label("lane")).where(exists(_due(lane)[1])) for lane in lanes])
+
+
+def next_due(lanes: Sequence[str]) -> Executable:
+    """Find when the earliest job falls due that nothing but time holds back."""
+    ready, rows = _ready(*lanes)
+    return rows.with_only_columns(func.min(ready.c.run_at))
+
+
+def _held(condition: ColumnElement[bool]) -> Any:
+    return update(JOB).where(condition, JOB.c.state == "running", JOB.c.lease_owner == bindparam("owner"))
+
+
+ADD = insert(JOB).on_conflict_do_nothing().returning(JOB.c.id)
+
+_one = JOB.c.id == bindparam("job_id")
+_several = JOB.c.id.in_(bindparam("job_ids", expanding=True))
+_twin = JOB.alias("twin")
+# A job in back-off counts here: else every enqueue during an outage would leave one more that retries.
+_has_twin = JOB.c.unique.is_not(None) & exists().where(
+    _twin.c.kind == JOB.c.kind, _twin.c.unique == JOB.c.unique, in_states(_twin, "waiting", "retrying")
+)
+
+FINISH = _held(_several).values(state="done", finished_at=_time("now"), last_error=None, **FREE_LEASE)
+BURY = _held(_one).values(state="dead", finished_at=_time("now"), last_error=bindparam("error"), **FREE_LEASE)
+RETRY = _held(_one).values(state="retrying", run_at=_time("due"), last_error=bindparam("error"), **FREE_LEASE)
+SUPERSEDE = _held(_one & _has_twin).values(
+    state="done", finished_at=_time("now"), last_error=SUPERSEDED, **FREE_LEASE
+)
+RELEASE = _held(_one).values(
+    # A run that we ended is no failed attempt. No twin waits: SUPERSEDE is run first.
+    state=case((JOB.c.attempts > 1, "retrying"), else_="waiting"),
+    attempts=JOB.c.attempts - 1,
+    run_at=_time("now"),
+    **FREE_LEASE,
+)
+HEARTBEAT = _held(_several).values(lease_until=_time("until"))
+
+RUNNING = select(JOB.c.id, JOB.c.lease_owner, JOB.c.lease_until, JOB.c.last_error).where(
+    in_states(JOB, "running")
+)
+
+
+def _oldest(state: str) -> Select[Any]:
+    # Only the lowest ids are looked at: they finished first but for stragglers, and a full scan takes long.
+    oldest = select(JOB.c.id, JOB.c.finished_at).where(in_states(JOB, state)).order_by(JOB.c.id)
+    window = oldest.limit(bindparam("limit", type_=Integer())).subquery()
+    return select(window.c.id).where(window.c.finished_at < _time(f"{state}_before"))
+
+
+EXPIRED = union_all(_oldest("done"), _oldest("dead"))
+DELETE = delete(JOB).where(_several)

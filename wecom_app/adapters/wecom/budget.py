@@ -1,0 +1,172 @@
+"""How many calls of an API may still be made this minute and this hour, shared by all processes.
+
+A process takes calls in blocks, in one short write transaction each, and spends them from memory.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from wecom_app.adapters.wecom.book import BLOCK, HOUR, MINUTE, SPANS, Book
+from wecom_app.adapters.wecom.errcodes import RATE_LIMITED, error_for
+from wecom_app.adapters.wecom.limits import Limits
+from wecom_app.clock import Clock
+from wecom_app.db import Database
+from wecom_app.errors import Unavailable, WeComError
+from wecom_app.models.wecom import ApiWindow
+
+POLL_S = 1.0
+"""How soon a process learns that another one was told 45009."""
+FIRST_BLOCK = 4
+"""Blocks double from here while they are used up, so that rare calls set little aside."""
+SHARE = 4
+"""No block is more than a quarter of what is left, so that other processes get some."""
+
+
+@dataclass(frozen=True)
+class ApiBudget:
+    """What is left of one API's budget for calls that are not urgent."""
+
+    api: str
+    used_this_minute: int
+    left_this_minute: int
+    used_this_hour: int
+    left_this_hour: int
+    blocked_until: datetime | None
+
+
+@dataclass
+class _Purse:
+    """The calls that this process has taken and not yet made; they are good for one slot of the minute."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    left: int = 0
+    taken_at: datetime | None = None
+    empty_until: datetime | None = None
+    """Until when it is known without asking that nothing is left."""
+    size: int = FIRST_BLOCK // 2
+
+
+class Budget:
+    """Spends calls; raises WeComThrottled where none is left."""
+
+    def __init__(self, limits: Limits, database: Database, clock: Clock) -> None:
+        self._limits = limits
+        self._database = database
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._purses: dict[tuple[str, bool], _Purse] = {}
+        self._blocks: dict[str, datetime] = {}
+        self._polled_at = clock.monotonic()
+
+    def spend(self, api: str, *, urgent: bool) -> None:
+        """Take one call; an urgent one may use the reserve, and goes ahead if our own store is stuck."""
+        with self._lock:
+            purse = self._purses.setdefault((api, urgent), _Purse())
+        try:
+            with purse.lock:
+                self._spend(api, purse, urgent)
+        except Unavailable:
+            if not urgent:
+                raise
+
+    def block(self, api: str) -> float:
+        """Stop an API for everybody after a 45009; return for how many seconds."""
+        now = self._clock.now()
+        until = now + timedelta(seconds=MINUTE.length_s)
+        self._blocks[api] = until
+        try:
+            with self._database.write(urgent=True) as session:
+                until = Book(session, api, now).block(self._limits.per_hour)
+        except Unavailable:
+            pass  # this process knows; another one learns it from its own 45009
+        self._blocks[api] = until
+        return (until - now).total_seconds()
+
+    def read(self) -> Sequence[ApiBudget]:
+        """Return the budget of each API that was called of late."""
+        now = self._clock.now()
+        with self._database.read() as session:
+            names = session.scalars(select(ApiWindow.api).distinct().order_by(ApiWindow.api)).all()
+            return [self._budget(Book(session, name, now, locked=False)) for name in names]
+
+    def _budget(self, book: Book) -> ApiBudget:
+        minute, hour = book.used(MINUTE), book.used(HOUR)
+        return ApiBudget(
+            book.api,
+            minute,
+            max(0, self._limits.ceiling(MINUTE.name, urgent=False) - minute),
+            hour,
+            max(0, self._limits.ceiling(HOUR.name, urgent=False) - hour),
+            book.blocked_until(),
+        )
+
+    def _spend(self, api: str, purse: _Purse, urgent: bool) -> None:
+        now = self._clock.now()
+        if purse.left and purse.taken_at is not None and MINUTE.index(purse.taken_at) == MINUTE.index(now):
+            self._poll(now)
+            self._check_block(api, now)
+        else:
+            self._check_block(api, now)
+            if purse.empty_until is not None and now < purse.empty_until:
+                raise _throttled(api, (purse.empty_until - now).total_seconds())
+            self._take(api, purse, urgent, now)
+        purse.left -= 1
+
+    def _take(self, api: str, purse: _Purse, urgent: bool, now: datetime) -> None:
+        size = self._next_size(purse, urgent)
+        with self._database.write(urgent=urgent) as session:
+            book = Book(session, api, now)
+            if purse.taken_at is not None:
+                book.give_back(purse.taken_at, purse.left)
+            purse.left, purse.taken_at = 0, now
+            blocked_until = book.blocked_until()
+            wait_s = 0.0 if blocked_until else self._fill(purse, book, size, urgent)
+        if blocked_until is not None:
+            self._blocks[api] = blocked_until
+            self._check_block(api, now)
+        if purse.left == 0:
+            raise _throttled(api, wait_s)
+
+    def _fill(self, purse: _Purse, book: Book, size: int, urgent: bool) -> float:
+        """Take a block if there is something left; return how long to wait if there is not."""
+        tightest = min(SPANS, key=lambda span: self._left(book, span.name, urgent))
+        left = self._left(book, tightest.name, urgent)
+        if left <= 0:
+            return book.frees_in(tightest)
+        purse.left = min(size, max(1, left // SHARE))
+        book.take(purse.left)
+        return 0.0
+
+    def _left(self, book: Book, span: str, urgent: bool) -> int:
+        used = book.used(MINUTE if span == MINUTE.name else HOUR)
+        return self._limits.ceiling(span, urgent=urgent) - used
+
+    def _next_size(self, purse: _Purse, urgent: bool) -> int:
+        """Take more where the last block was used up, less where some of it was given back."""
+        size = purse.size * 2 if purse.left == 0 else max(FIRST_BLOCK, purse.size // 2)
+        purse.size = min(size, self._limits.most_urgent_block if urgent else self._limits.most_block)
+        return purse.size
+
+    def _poll(self, now: datetime) -> None:
+        """Learn now and then of blocks that other processes set."""
+        if self._clock.monotonic() - self._polled_at < POLL_S:
+            return
+        self._polled_at = self._clock.monotonic()
+        query = select(ApiWindow.api, ApiWindow.blocked_until).where(
+            ApiWindow.span == BLOCK, ApiWindow.blocked_until > now
+        )
+        with self._database.read() as session:
+            self._blocks.update({api: until for api, until in session.execute(query) if until is not None})
+
+    def _check_block(self, api: str, now: datetime) -> None:
+        until = self._blocks.get(api)
+        if until is not None and now < until:
+            raise _throttled(api, (until - now).total_seconds())
+
+
+def _throttled(api: str, wait_s: float) -> WeComError:
+    return error_for(api, RATE_LIMITED, retry_after_s=wait_s)

@@ -1,0 +1,66 @@
+"""The HTTP session towards WeCom, a call's deadline, and the filter that keeps tokens out of the logs."""
+
+import logging
+import re
+from http.cookiejar import DefaultCookiePolicy
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from wecom_app.clock import Clock
+
+CONNECT_S = 3.0
+READ_S = 10.0
+POOL_SIZE = 48
+"""More than the threads that call WeCom (lanes and HTTP), so that none waits for a connection."""
+SECRET_PARAMETER = re.compile(r"((?:access_token|corpsecret|suite_access_token|key)=)[^&\s\"'>]+")
+TRANSPORT_LOGGERS = ("urllib3.connectionpool", "urllib3.util.retry")
+
+
+class Deadline:
+    """How long a call may still take, its waiting and its retry included."""
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._end = clock.monotonic() + seconds
+
+    def remaining(self) -> float:
+        """Return the seconds left, never less than 0."""
+        return max(0.0, self._end - self._clock.monotonic())
+
+    def has_passed(self) -> bool:
+        return self.remaining() <= 0
+
+
+class SecretFilter(logging.Filter):
+    """Blanks tokens and secrets in log records; urllib3 writes every URL with its query at DEBUG."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        clean = scrub(text)
+        if clean != text:
+            record.msg, record.args = clean, None
+        return True
+
+
+SECRET_FILTER = SecretFilter()
+
+
+def scrub(text: str) -> str:
+    """Return the text with the values of secret query parameters blanked."""
+    return SECRET_PARAMETER.sub(r"\1***", text)
+
+
+def build_session(pool_size: int = POOL_SIZE) -> requests.Session:
+    """Return a session for all threads of the process, which never retries, redirects or keeps cookies.
+
+    Retries are the wire's: urllib3 would log the URL, token and all, as a warning.
+    """
+    for name in TRANSPORT_LOGGERS:
+        logging.getLogger(name).addFilter(SECRET_FILTER)
+    session = requests.Session()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=pool_size, pool_block=True, max_retries=0)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session

@@ -1,0 +1,222 @@
+"""Settings from the environment or `.env`, checked before anything starts; read by every command.
+
+Each secret may also be given as `NAME_FILE`, the path of a file that holds it. A wrong value raises
+`ConfigurationError`, whose message names the setting and never shows its value.
+"""
+
+import base64
+import binascii
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from wecom_app.errors import ConfigurationError
+
+OFFICIAL_API = "https://qyapi.weixin.qq.com"
+SECRET_NAMES = (
+    "WECOM_SECRET",
+    "WECOM_CALLBACK_TOKEN",
+    "WECOM_CALLBACK_AES_KEY",
+    "SECRET_KEY",
+    "DATABASE_URL",
+    "METRICS_TOKEN",
+)
+WECOM_NAMES = (
+    "WECOM_CORP_ID",
+    "WECOM_AGENT_ID",
+    "WECOM_SECRET",
+    "WECOM_CALLBACK_TOKEN",
+    "WECOM_CALLBACK_AES_KEY",
+)
+MIN_SECRET_KEY_LENGTH = 16
+
+
+@dataclass(frozen=True)
+class CallbackKey:
+    """One receiver's key pair: `token` signs, `aes_key` (32 bytes) decrypts."""
+
+    token: str
+    aes_key: bytes
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(value.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be an http(s) origin such as https://example.com")
+    path = parts.path.rstrip("/").removesuffix("/cgi-bin")
+    if path or parts.query or parts.fragment or parts.username:
+        raise ValueError("must be an origin without path, query or credentials")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("must be an IANA time zone such as Asia/Shanghai") from error
+    return value
+
+
+def _currency(value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", value):
+        raise ValueError("must be a three-letter currency code such as CNY")
+    return value
+
+
+def _corp_id(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{4,64}", value):
+        raise ValueError("must be the corp id from the admin console (ww…)")
+    return value
+
+
+def _callback_tokens(value: SecretStr) -> SecretStr:
+    for token in _split(value):
+        if not re.fullmatch(r"[A-Za-z0-9]{3,32}", token):
+            raise ValueError("each token must be 3 to 32 letters and digits")
+    return value
+
+
+def _callback_aes_keys(value: SecretStr) -> SecretStr:
+    for encoded in _split(value):
+        decode_aes_key(encoded)
+    return value
+
+
+def _secret_key(value: SecretStr) -> SecretStr:
+    if len(value.get_secret_value()) < MIN_SECRET_KEY_LENGTH:
+        raise ValueError(f"must have at least {MIN_SECRET_KEY_LENGTH} characters")
+    return value
+
+
+def _not_empty(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().strip():
+        raise ValueError("must not be empty")
+    return value
+
+
+def decode_aes_key(encoded: str) -> bytes:
+    """Return the 32 bytes behind a 43-character EncodingAESKey; raise ValueError for anything else."""
+    if not re.fullmatch(r"[A-Za-z0-9+/]{43}", encoded):
+        raise ValueError("each EncodingAESKey must be 43 letters and digits")
+    try:
+        key = base64.b64decode(encoded + "=", validate=True)
+    except binascii.Error as error:
+        raise ValueError("each EncodingAESKey must be valid base64") from error
+    return key
+
+
+def _split(value: SecretStr) -> list[str]:
+    return [part.strip() for part in value.get_secret_value().split(",")]
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
+
+
+class Settings(BaseSettings):
+    """All settings; those of WeCom may be missing until `require_wecom` is called."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    wecom_corp_id: Annotated[str, AfterValidator(_corp_id)] | None = None
+    wecom_agent_id: Annotated[int, Field(ge=1)] | None = None
+    wecom_secret: Annotated[SecretStr, AfterValidator(_not_empty)] | None = None
+    wecom_callback_token: Annotated[SecretStr, NoDecode, AfterValidator(_callback_tokens)] | None = None
+    wecom_callback_aes_key: Annotated[SecretStr, NoDecode, AfterValidator(_callback_aes_keys)] | None = None
+    wecom_api_base_url: Origin = OFFICIAL_API
+    wecom_oauth_base_url: Origin | None = None
+    database_url: str = "sqlite:///var/wecom-app.db"
+    secret_key: Annotated[SecretStr, AfterValidator(_secret_key)] | None = None
+    public_base_url: Origin | None = None
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = "Asia/Shanghai"
+    currency: Annotated[str, AfterValidator(_currency)] = "CNY"
+    metrics_token: SecretStr | None = None
+    demo_mode: bool = False
+
+    def require_wecom(self) -> "WeComSettings":
+        """Return the WeCom settings, all present; raise ConfigurationError naming each missing one."""
+        missing = [name for name in WECOM_NAMES if getattr(self, name.lower()) is None]
+        if missing:
+            raise ConfigurationError(f"缺少设置：{'、'.join(missing)}（见 .env.example）")
+        assert self.wecom_corp_id and self.wecom_agent_id and self.wecom_secret
+        return WeComSettings(
+            corp_id=self.wecom_corp_id,
+            agent_id=self.wecom_agent_id,
+            secret=self.wecom_secret.get_secret_value(),
+            callback_keys=self._callback_keys(),
+            api_base_url=self.wecom_api_base_url,
+        )
+
+    def require_secret_key(self) -> str:
+        """Return SECRET_KEY; raise ConfigurationError where it is not set."""
+        if self.secret_key is None:
+            raise ConfigurationError("缺少设置：SECRET_KEY（至少 16 个字符的随机串，见 .env.example）")
+        return self.secret_key.get_secret_value()
+
+    def _callback_keys(self) -> tuple[CallbackKey, ...]:
+        assert self.wecom_callback_token and self.wecom_callback_aes_key
+        tokens, keys = _split(self.wecom_callback_token), _split(self.wecom_callback_aes_key)
+        if len(tokens) != len(keys):
+            raise ConfigurationError(
+                "WECOM_CALLBACK_TOKEN 与 WECOM_CALLBACK_AES_KEY 的个数不一致：用逗号分隔时必须一一对应"
+            )
+        return tuple(CallbackKey(token, decode_aes_key(key)) for token, key in zip(tokens, keys, strict=True))
+
+
+@dataclass(frozen=True)
+class WeComSettings:
+    """What is needed to talk to WeCom; never logged."""
+
+    corp_id: str
+    agent_id: int
+    secret: str
+    callback_keys: tuple[CallbackKey, ...]
+    api_base_url: str
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Return the checked settings from `environment` (default: the process's own) and `.env`."""
+    source = dict(os.environ if environment is None else environment)
+    values = {**source, **_secrets_from_files(source)}
+    fields = {name: values[name.upper()] for name in Settings.model_fields if name.upper() in values}
+    try:
+        settings = Settings.model_validate(fields) if environment is not None else Settings(**fields)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise ConfigurationError(_explain(error)) from None
+    if settings.demo_mode and urlsplit(settings.wecom_api_base_url).hostname not in (
+        "127.0.0.1",
+        "localhost",
+    ):
+        raise ConfigurationError("DEMO_MODE 只能与本机模拟器一起使用：WECOM_API_BASE_URL 必须指向 127.0.0.1")
+    return settings
+
+
+def _secrets_from_files(source: Mapping[str, str]) -> dict[str, str]:
+    found = {}
+    for name in SECRET_NAMES:
+        path = source.get(f"{name}_FILE")
+        if path is None:
+            continue
+        try:
+            found[name] = Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ConfigurationError(f"{name}_FILE 指向的文件无法读取：{error.strerror}") from None
+    return found
+
+
+def _explain(error: ValidationError) -> str:
+    """Name each wrong setting and what it must look like; the input stays out of the text."""
+    lines = [
+        f"{str(item['loc'][0]).upper()}: {item['msg'].removeprefix('Value error, ')}"
+        for item in error.errors(include_input=False, include_url=False)
+    ]
+    return "设置有误：" + "；".join(lines)

@@ -1,0 +1,247 @@
+"""The database: column types, the declarative base, and the two ways in, `read()` and `write()`.
+
+`read()` gives one snapshot that cannot write; `write()` takes the process's writer lock (SQLite) and
+BEGIN IMMEDIATE before its first statement. Used by the runtime; nothing else opens connections.
+"""
+
+import json
+import random
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    Integer,
+    MetaData,
+    create_engine,
+    event,
+    make_url,
+)
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import JSON, TypeDecorator, TypeEngine
+
+from wecom_app.clock import Clock, SystemClock
+from wecom_app.errors import ConfigurationError, Unavailable
+
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+LOCK_WAIT_S = 3.0
+"""How long a writer waits for another thread's or process's lock before it gives up with `Unavailable`."""
+BUSY_TIMEOUT_MS = 40
+"""SQLite's own wait per attempt; short, since its handler sleeps in coarse steps and starves waiters."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware datetimes: BIGINT microseconds since 1970 on SQLite, timestamptz on PostgreSQL."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(DateTime(timezone=True))
+        return dialect.type_descriptor(BigInteger())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name == "postgresql":
+            return value
+        return (value - EPOCH) // timedelta(microseconds=1)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if dialect.name == "postgresql":
+            return value.astimezone(UTC)  # type: ignore[no-any-return]
+        return EPOCH + timedelta(microseconds=value)
+
+
+class Base(DeclarativeBase):
+    """Parent of every table class."""
+
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
+    type_annotation_map = {  # noqa: RUF012  SQLAlchemy reads this class attribute; it is never changed
+        datetime: UtcDateTime(),
+        dict[str, Any]: JSON(),
+        list[Any]: JSON(),
+    }
+
+
+class WriterLock:
+    """A first-come-first-served lock whose queue an urgent caller may enter at the head."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._held = False
+        self._waiting: deque[threading.Event] = deque()
+
+    def acquire(self, *, urgent: bool, timeout_s: float) -> bool:
+        """Return True once held, False if `timeout_s` went by."""
+        with self._mutex:
+            if not self._held:
+                self._held = True
+                return True
+            turn = threading.Event()
+            if urgent:
+                self._waiting.appendleft(turn)
+            else:
+                self._waiting.append(turn)
+        if turn.wait(timeout_s):
+            return True
+        with self._mutex:
+            if turn.is_set():
+                return True
+            self._waiting.remove(turn)
+            return False
+
+    def release(self) -> None:
+        """Hand the lock to the next in line, or free it."""
+        with self._mutex:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._held = False
+
+
+class Database:
+    """One database, opened once per process."""
+
+    def __init__(self, url: str, *, clock: Clock | None = None, pool_size: int = 40) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._clock = clock or SystemClock()
+        self._writer_lock = WriterLock()
+        if self.is_sqlite:
+            self._writer, self._reader = self._open_sqlite(pool_size)
+        else:
+            self._writer, self._reader = self._open_postgresql(pool_size)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that writes; for migrations and the cluster's queue."""
+        return self._writer
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open one snapshot; a write in it fails."""
+        with _reachable(), self._reader.connect() as connection, connection.begin():
+            yield Session(connection, autoflush=False, expire_on_commit=False)
+
+    @contextmanager
+    def write(self, *, urgent: bool = False) -> Iterator[Session]:
+        """Open a write transaction, committed at the end of the block, rolled back if it raises.
+
+        Raises Unavailable if the lock cannot be had within 3 s or the disk refuses.
+        """
+        if not self.is_sqlite:
+            with _reachable(), self._writer.connect() as connection, connection.begin():
+                yield from _session(connection)
+            return
+        if not self._writer_lock.acquire(urgent=urgent, timeout_s=LOCK_WAIT_S):
+            raise Unavailable
+        try:
+            with _reachable(), self._writer.connect() as connection:
+                with self._begin_immediate(connection):
+                    yield from _session(connection)
+        finally:
+            self._writer_lock.release()
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self._reader.dispose()
+        self._writer.dispose()
+
+    def _begin_immediate(self, connection: Connection) -> Any:
+        deadline = self._clock.monotonic() + LOCK_WAIT_S
+        while True:
+            try:
+                return connection.begin()
+            except OperationalError as error:
+                if not _is_lock(error) or self._clock.monotonic() >= deadline:
+                    raise
+            self._clock.sleep_until(self._clock.monotonic() + random.uniform(0.001, 0.015))  # noqa: S311  jitter, not a secret
+
+    def _open_sqlite(self, pool_size: int) -> tuple[Engine, Engine]:
+        path = self.url.database
+        if not path or path == ":memory:":
+            raise ConfigurationError("DATABASE_URL: an SQLite database needs a file path")
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        writer = self._sqlite_engine("BEGIN IMMEDIATE", query_only=False, pool_size=2)
+        return writer, self._sqlite_engine("BEGIN", query_only=True, pool_size=pool_size)
+
+    def _sqlite_engine(self, begin: str, *, query_only: bool, pool_size: int) -> Engine:
+        engine = create_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            json_serializer=dump_json,
+            connect_args={"check_same_thread": False, "isolation_level": None},
+        )
+
+        def configure(connection: Any, _record: object) -> None:
+            cursor = connection.cursor()
+            cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+            if not query_only:
+                cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute("PRAGMA synchronous=FULL")
+            cursor.execute("PRAGMA foreign_keys=ON")
+            cursor.execute(f"PRAGMA query_only={'ON' if query_only else 'OFF'}")
+            cursor.close()
+
+        event.listen(engine, "connect", configure)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        return engine
+
+    def _open_postgresql(self, pool_size: int) -> tuple[Engine, Engine]:
+        url = self.url.set(drivername="postgresql+psycopg")
+        engine = create_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            json_serializer=dump_json,
+            connect_args={"options": "-c lock_timeout=3000 -c timezone=UTC"},
+        )
+        reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        return engine, reader
+
+
+def dump_json(value: object) -> str:
+    """Serialise for a JSON column: compact, and Chinese left readable."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _session(connection: Connection) -> Iterator[Session]:
+    session = Session(connection, autoflush=False, expire_on_commit=False)
+    yield session
+    session.flush()
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    """Turn a locked, full or unreachable database into `Unavailable`."""
+    try:
+        yield
+    except OperationalError as error:
+        raise Unavailable from error
+
+
+def _is_lock(error: OperationalError) -> bool:
+    return "locked" in str(error.orig) or "busy" in str(error.orig)

@@ -1,0 +1,142 @@
+"""Who wins a tag: precedence, single-choice groups and claims, decided on values without a database.
+
+`services.tagging` loads a unit (one tag of a multi-choice group, or a whole single-choice group), asks
+`decide` what a wish does to it, and writes the answer.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from wecom_app.domain.vocabulary import PERSON_RANK, RANK, SourceKind
+
+
+@dataclass(frozen=True)
+class Source:
+    """Who or what wants the tag; `ref` names it within its kind (a channel's id, a rule's key)."""
+
+    kind: SourceKind
+    ref: str = ""
+    actor: str | None = None
+
+    @property
+    def rank(self) -> int:
+        return RANK[self.kind]
+
+    @property
+    def is_person(self) -> bool:
+        return self.rank == PERSON_RANK
+
+    def same_as(self, other: "Source") -> bool:
+        """Return whether both are one wanting party (for persons, any person)."""
+        if self.is_person and other.is_person:
+            return True
+        return (self.kind, self.ref) == (other.kind, other.ref)
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A tag and the source that wants it."""
+
+    tag_id: int
+    source: Source
+    evidence: dict[str, object] = field(default_factory=dict, compare=False)
+    since: datetime | None = field(default=None, compare=False)
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Add or remove one tag."""
+
+    tag_id: int
+    add: bool
+    source: Source
+    evidence: dict[str, object] = field(default_factory=dict, compare=False)
+    expires_at: datetime | None = None
+
+    def holding(self) -> Holding:
+        return Holding(self.tag_id, self.source, self.evidence, expires_at=self.expires_at)
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What stands before the wish: at most one holding in a single-choice unit, at most one tag in any."""
+
+    held: Holding | None
+    claims: tuple[Holding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What stands after: `changed` if the value differs, `confirmed` if a person repeated it.
+
+    `refused` says why a wish had no effect: `outranked` or `absent`.
+    """
+
+    unit: Unit
+    changed: bool = False
+    confirmed: bool = False
+    refused: str | None = None
+
+
+def decide(unit: Unit, wish: Wish) -> Decision:
+    """Return what the wish does to the unit."""
+    return _add(unit, wish) if wish.add else _remove(unit, wish)
+
+
+def _add(unit: Unit, wish: Wish) -> Decision:
+    held, wanted = unit.held, wish.holding()
+    if wish.source.is_person:
+        same_value = held is not None and held.tag_id == wish.tag_id
+        return Decision(Unit(wanted), changed=not same_value, confirmed=same_value)
+    if held is None:
+        return Decision(Unit(wanted, _without(unit.claims, wanted)), changed=True)
+    if held.tag_id == wish.tag_id:
+        return _support(unit, held, wanted)
+    if wish.source.rank < held.source.rank:
+        return Decision(replace(unit, claims=_with(unit.claims, wanted)), refused="outranked")
+    return Decision(Unit(wanted, _with(_without(unit.claims, wanted), held)), changed=True)
+
+
+def _support(unit: Unit, held: Holding, wanted: Holding) -> Decision:
+    """One more source for the value that stands: the highest rank holds it, the others claim it."""
+    if wanted.source.same_as(held.source):
+        return Decision(replace(unit, held=replace(held, expires_at=wanted.expires_at)))
+    if wanted.source.rank > held.source.rank:
+        return Decision(Unit(wanted, _with(_without(unit.claims, wanted), held)))
+    return Decision(replace(unit, claims=_with(unit.claims, wanted)))
+
+
+def _remove(unit: Unit, wish: Wish) -> Decision:
+    held = unit.held
+    if held is None or held.tag_id != wish.tag_id:
+        left = tuple(
+            c for c in unit.claims if not (c.tag_id == wish.tag_id and c.source.same_as(wish.source))
+        )
+        return Decision(replace(unit, claims=left), refused="absent")
+    if wish.source.is_person:
+        return Decision(Unit(None), changed=True)
+    if held.source.same_as(wish.source):
+        return _let_go(unit)
+    own = Holding(wish.tag_id, wish.source)
+    if wish.source.rank < held.source.rank:
+        return Decision(replace(unit, claims=_without(unit.claims, own)), refused="outranked")
+    return Decision(Unit(None, tuple(c for c in unit.claims if c.tag_id != wish.tag_id)), changed=True)
+
+
+def _let_go(unit: Unit) -> Decision:
+    if not unit.claims:
+        return Decision(Unit(None), changed=True)
+    best = max(unit.claims, key=lambda claim: (claim.source.rank, -claim.tag_id))
+    assert unit.held is not None
+    return Decision(Unit(best, _without(unit.claims, best)), changed=best.tag_id != unit.held.tag_id)
+
+
+def _with(claims: tuple[Holding, ...], claim: Holding) -> tuple[Holding, ...]:
+    if claim.source.is_person:
+        return claims
+    return (*_without(claims, claim), claim)
+
+
+def _without(claims: tuple[Holding, ...], claim: Holding) -> tuple[Holding, ...]:
+    return tuple(c for c in claims if not (c.tag_id == claim.tag_id and c.source.same_as(claim.source)))

@@ -1,0 +1,67 @@
+"""The tag library: dimensions, groups and tags; written by `services.taxonomy`."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from wecom_app.db import Base, BigId
+
+LIVE = text("archived_at IS NULL AND gone_at IS NULL")
+
+
+class TagDimension(Base):
+    """One of the views that tags are sorted by; the four built-in ones come with the first migration."""
+
+    __tablename__ = "tag_dimension"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(32), unique=True)
+    position: Mapped[int]
+
+
+class TagGroup(Base):
+    """Tags that belong together; mirrored at WeCom according to `mirror`."""
+
+    __tablename__ = "tag_group"
+    __table_args__ = (
+        Index("uq_tag_group_live_name", "name", unique=True, sqlite_where=LIVE, postgresql_where=LIVE),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(String(160), unique=True)
+    name: Mapped[str] = mapped_column(String(64))
+    dimension: Mapped[str] = mapped_column(ForeignKey("tag_dimension.key"))
+    selection: Mapped[str] = mapped_column(String(8))
+    scope: Mapped[str] = mapped_column(String(8))
+    mirror: Mapped[str] = mapped_column(String(8))
+    owner: Mapped[str] = mapped_column(String(8), default="ours")
+    wecom_group_id: Mapped[str | None] = mapped_column(String(64), unique=True)
+    position: Mapped[int] = mapped_column(BigId, default=0)
+    """WeCom's order: the larger, the further to the front."""
+    created_at: Mapped[datetime]
+    archived_at: Mapped[datetime | None]
+    gone_at: Mapped[datetime | None]
+
+
+class Tag(Base):
+    """One tag; `wecom_tag_id` is None while WeCom has not got it (or its group is not mirrored)."""
+
+    __tablename__ = "tag"
+    __table_args__ = (
+        Index("uq_tag_live_name", "group_id", "name", unique=True, sqlite_where=LIVE, postgresql_where=LIVE),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), unique=True)
+    group_id: Mapped[int] = mapped_column(ForeignKey("tag_group.id"), index=True)
+    name: Mapped[str] = mapped_column(String(64))
+    owner: Mapped[str] = mapped_column(String(8), default="ours")
+    wecom_tag_id: Mapped[str | None] = mapped_column(String(64), unique=True)
+    position: Mapped[int] = mapped_column(BigId, default=0)
+    created_at: Mapped[datetime]
+    archived_at: Mapped[datetime | None]
+    gone_at: Mapped[datetime | None]
+    """When WeCom was seen to have deleted it: a tombstone, never made again by itself."""
+    blocked: Mapped[str | None] = mapped_column(String(200))
+    """Why WeCom refused to create it; None while nothing was refused."""

@@ -1,0 +1,53 @@
+"""What all processes share about talking to WeCom: tokens, call budgets and the call log; used by the gateway."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from wecom_app.db import Base, BigId
+
+
+class WeComToken(Base):
+    """An access token or ticket, encrypted under SECRET_KEY, refreshed by one thread of one process at a time."""
+
+    __tablename__ = "wecom_token"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[str | None] = mapped_column(Text)
+    expires_at: Mapped[datetime | None]
+    refreshing_until: Mapped[datetime | None]
+    refusals: Mapped[int] = mapped_column(default=0)
+    """Consecutive refusals; at three the circuit opens until `blocked_until`."""
+    blocked_until: Mapped[datetime | None]
+    last_error: Mapped[str | None] = mapped_column(String(200))
+    fetched_at: Mapped[datetime | None]
+
+
+class ApiWindow(Base):
+    """How much of one API's minute or hour budget is taken, and until when WeCom has shut it."""
+
+    __tablename__ = "api_window"
+
+    api: Mapped[str] = mapped_column(String(64), primary_key=True)
+    span: Mapped[str] = mapped_column(String(8), primary_key=True)
+    """minute or hour."""
+    starts_at: Mapped[datetime]
+    taken: Mapped[int] = mapped_column(default=0)
+    blocked_until: Mapped[datetime | None]
+
+
+class ApiCall(Base):
+    """One call to WeCom, for the call log: never a token, a body or a name."""
+
+    __tablename__ = "api_call"
+    __table_args__ = (Index("ix_api_call_at", "at"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    at: Mapped[datetime]
+    api: Mapped[str] = mapped_column(String(64))
+    errcode: Mapped[int | None]
+    outcome: Mapped[str] = mapped_column(String(16))
+    """ok, refused, unknown (no believable answer) or throttled."""
+    duration_ms: Mapped[int]
+    job_id: Mapped[int | None] = mapped_column(BigId)

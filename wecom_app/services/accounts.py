@@ -1,0 +1,116 @@
+"""API keys: made by the command, checked on every API request; and the memory of answers for repeated requests."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from wecom_app.errors import Conflict, InvalidInput, NotSignedIn
+from wecom_app.models import ApiKey, IdempotencyRecord
+from wecom_app.services.upsert import insert_ignore
+
+KEPT_FOR = timedelta(days=1)
+"""How long a repeated request gets its first answer again."""
+ABANDONED_AFTER = timedelta(minutes=1)
+"""A request that has not answered by then was cut off; the next one with its key may run."""
+
+
+class KeyScope(StrEnum):
+    READ = "read"
+    WRITE = "write"
+    INGEST = "ingest"
+    GATE = "gate"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whoever holds the key of a request."""
+
+    id: int
+    name: str
+    scopes: frozenset[str]
+
+    def may(self, scope: KeyScope) -> bool:
+        return scope in self.scopes or KeyScope.ADMIN in self.scopes
+
+
+def create_key(session: Session, name: str, scopes: Sequence[str], now: datetime) -> str:
+    """Make a key and return it, `prefix.secret`; it cannot be shown again."""
+    unknown = sorted(set(scopes) - set(KeyScope))
+    if unknown or not scopes:
+        raise InvalidInput(f"权限范围只能是：{'、'.join(KeyScope)}")
+    if not name.strip():
+        raise InvalidInput("请给密钥起一个名字")
+    prefix, secret = f"wk{secrets.token_hex(5)}", secrets.token_hex(32)
+    session.add(
+        ApiKey(
+            name=name.strip()[:64],
+            prefix=prefix,
+            secret_hash=_hash(secret),
+            scopes=sorted(set(scopes)),
+            created_at=now,
+        )
+    )
+    return f"{prefix}.{secret}"
+
+
+def authenticate(session: Session, bearer: str) -> Caller:
+    """Return the caller behind a key; raise NotSignedIn for anything else."""
+    prefix, _, secret = bearer.partition(".")
+    key = session.execute(
+        select(ApiKey).where(ApiKey.prefix == prefix[:16], ApiKey.revoked_at.is_(None))
+    ).scalar_one_or_none()
+    expected = key.secret_hash if key else _hash("")
+    if not hmac.compare_digest(_hash(secret), expected) or key is None or not secret:
+        raise NotSignedIn
+    return Caller(key.id, key.name, frozenset(key.scopes))
+
+
+@dataclass(frozen=True)
+class StoredAnswer:
+    status: int
+    body: str
+
+
+def begin_once(
+    session: Session, caller: Caller, key: str, request_hash: str, now: datetime
+) -> StoredAnswer | None:
+    """Claim an Idempotency-Key; return the first answer if the request was answered before.
+
+    Raises Conflict while the first request is still running, InvalidInput if the key was used for another one.
+    """
+    session.execute(delete(IdempotencyRecord).where(IdempotencyRecord.created_at < now - KEPT_FOR))
+    found = session.get(IdempotencyRecord, (caller.id, key))
+    if found is None:
+        row = {"api_key_id": caller.id, "key": key, "request_hash": request_hash, "created_at": now}
+        insert_ignore(session, IdempotencyRecord, [row], ["api_key_id", "key"])
+        return None
+    if found.request_hash != request_hash:
+        raise InvalidInput("这个 Idempotency-Key 已用于另一个请求，请换一个")
+    if found.status is None:
+        if found.created_at > now - ABANDONED_AFTER:
+            raise Conflict("相同的请求正在处理，请稍后再试")
+        found.created_at = now
+        session.flush()
+        return None
+    return StoredAnswer(found.status, found.body or "")
+
+
+def end_once(session: Session, caller: Caller, key: str, answer: StoredAnswer | None) -> None:
+    """Keep the answer; None gives the key free again, since the request may be repeated."""
+    here = (IdempotencyRecord.api_key_id == caller.id) & (IdempotencyRecord.key == key)
+    if answer is None:
+        session.execute(delete(IdempotencyRecord).where(here))
+    else:
+        session.execute(update(IdempotencyRecord).where(here).values(status=answer.status, body=answer.body))
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,192 @@
+"""Cells and operations: how an intent of ours reaches every live relation, and how a lost relation lets go.
+
+A cell is a `customer_tag` row of one relation, which mirrors WeCom; an operation is the wish to change one.
+Called by tagging, by the event handlers and by sync.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from wecom_app.domain.vocabulary import PUSHED, Scope
+from wecom_app.models import CustomerTag, Relation, Tag, TagGroup, TagOperation
+from wecom_app.models.tagging import CUSTOMER_LEVEL
+from wecom_app.services.ports import JobQueue
+from wecom_app.services.tag_units import TagFacts, UnitRows
+from wecom_app.services.upsert import upsert
+
+SYNC_KIND = "customer.sync"
+OPEN_STATES = ("pending", "sent")
+CELL_KEYS = ("customer_id", "tag_id", "relation_id")
+COPIED = ("wanted", "ver", "source_kind", "source_ref", "actor", "set_at", "expires_at")
+"""Columns that a cell copies from the truth at every intent."""
+
+
+def request_sync(session: Session, queue: JobQueue, customer_id: int, *, priority: int = 0) -> None:
+    """Have the customer's relations looked at and pushed, once however often it is asked."""
+    queue.enqueue(
+        session,
+        SYNC_KIND,
+        {"customer_id": customer_id},
+        lane="push",
+        key=f"customer:{customer_id}",
+        unique=str(customer_id),
+        priority=priority,
+    )
+
+
+def fan_out(
+    session: Session,
+    units: Sequence[UnitRows],
+    facts: TagFacts,
+    *,
+    queue: JobQueue,
+    now: datetime,
+    observed_on: int | None,
+) -> None:
+    """Give every live relation a cell with the new value, and an operation unless sync saw it there."""
+    customer_ids = {unit.key.customer_id for unit in units}
+    relations = _live(session, customer_ids)
+    rows: list[dict[str, Any]] = []
+    wishes: list[dict[str, Any]] = []
+    for unit in units:
+        for relation in relations.get(unit.key.customer_id, ()):
+            if unit.key.relation_id not in (CUSTOMER_LEVEL, relation.id):
+                continue
+            pushed = [t for t in unit.changed_tag_ids() if facts.tags[t].mirror in PUSHED]
+            if not pushed:
+                continue
+            if unit.key.relation_id == CUSTOMER_LEVEL:
+                rows += [_cell(unit.after[tag_id], relation) for tag_id in unit.after]
+            if relation.id != observed_on:
+                wishes += [wish(relation, tag_id, unit.after[tag_id]["ver"], now) for tag_id in pushed]
+    upsert(session, CustomerTag, rows, CELL_KEYS, overwrite=(*COPIED, "tries", "dead"))
+    open_operations(session, wishes, now)
+    for customer_id in sorted({wish["customer_id"] for wish in wishes}):
+        request_sync(session, queue, customer_id)
+
+
+def open_operations(session: Session, wishes: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    """Insert operations; an open one of the same cell is superseded, never cancelled by its opposite."""
+    if not wishes:
+        return
+    table = TagOperation.__table__
+    statement = (
+        update(TagOperation)
+        .where(
+            table.c.relation_id == bindparam("b_relation"),
+            table.c.tag_id == bindparam("b_tag"),
+            or_(*(table.c.state == state for state in OPEN_STATES)),
+        )
+        .values(state="superseded", closed_at=now)
+    )
+    connection = session.connection()
+    connection.execute(
+        statement, [{"b_relation": wish["relation_id"], "b_tag": wish["tag_id"]} for wish in wishes]
+    )
+    connection.execute(insert(TagOperation), [dict(wish) for wish in wishes])
+
+
+def open_relation(session: Session, relation: Relation, now: datetime) -> None:
+    """Give a relation that has just come alive a cell and an operation for every tag the customer has."""
+    truth = CustomerTag.__table__
+    query = (
+        select(truth)
+        .join(Tag, Tag.id == truth.c.tag_id)
+        .join(TagGroup, TagGroup.id == Tag.group_id)
+        .where(
+            truth.c.customer_id == relation.customer_id,
+            truth.c.relation_id == CUSTOMER_LEVEL,
+            truth.c.wanted,
+            TagGroup.scope == Scope.CUSTOMER,
+            TagGroup.mirror.in_(PUSHED),
+            Tag.gone_at.is_(None),
+        )
+    )
+    rows = [dict(row) for row in session.execute(query).mappings()]
+    upsert(
+        session,
+        CustomerTag,
+        [_cell(row, relation) for row in rows],
+        CELL_KEYS,
+        overwrite=(*COPIED, "tries", "dead"),
+    )
+    open_operations(session, [wish(relation, row["tag_id"], row["ver"], now) for row in rows], now)
+
+
+def close_relation(session: Session, relation: Relation, now: datetime, reason: str) -> None:
+    """Void the operations, remember what tags were held as `parted`, and drop the cells."""
+    table = CustomerTag.__table__
+    rows = session.execute(
+        select(table.c.tag_id, table.c.base, table.c.sent, table.c.wanted).where(
+            table.c.customer_id == relation.customer_id, table.c.relation_id == relation.id
+        )
+    ).all()
+    relation.parted = sorted(row.tag_id for row in rows if row.base or (row.wanted and row.sent in (1, 2)))
+    close_operations(session, [relation.id], "void", reason, now)
+    session.execute(
+        delete(CustomerTag).where(
+            CustomerTag.customer_id == relation.customer_id, CustomerTag.relation_id == relation.id
+        )
+    )
+
+
+def close_operations(
+    session: Session,
+    relation_ids: Sequence[int],
+    state: str,
+    reason: str | None,
+    now: datetime,
+    *,
+    tag_ids: Sequence[int] | None = None,
+) -> None:
+    """End the open operations of relations (of these tags only, if given)."""
+    query = update(TagOperation).where(
+        TagOperation.relation_id.in_(relation_ids), TagOperation.state.in_(OPEN_STATES)
+    )
+    if tag_ids is not None:
+        query = query.where(TagOperation.tag_id.in_(tag_ids))
+    session.execute(query.values(state=state, reason=reason, closed_at=now))
+
+
+def _live(session: Session, customer_ids: set[int]) -> dict[int, list[Relation]]:
+    query = select(Relation).where(
+        Relation.customer_id.in_(customer_ids), Relation.lost_at.is_(None), Relation.half.is_(False)
+    )
+    found: dict[int, list[Relation]] = {}
+    for relation in session.execute(query.order_by(Relation.id)).scalars():
+        found.setdefault(relation.customer_id, []).append(relation)
+    return found
+
+
+def _cell(truth: Mapping[str, Any], relation: Relation) -> dict[str, Any]:
+    """The row of one relation; on one that was looked at, a tag without a row is known to be absent."""
+    looked_at = relation.seen_seq > relation.life_seq
+    return {
+        **truth,
+        "relation_id": relation.id,
+        "evidence": {},
+        "base": False if looked_at else None,
+        "acked_ver": 0,
+        "seen_seq": relation.seen_seq if looked_at else 0,
+        "touched_seq": 0,
+        "sent": None,
+        "tries": 0,
+        "dead": False,
+    }
+
+
+def wish(relation: Relation, tag_id: int, ver: int, now: datetime) -> dict[str, Any]:
+    """Return the row of a new operation."""
+    return {
+        "customer_id": relation.customer_id,
+        "relation_id": relation.id,
+        "tag_id": tag_id,
+        "ver": ver,
+        "state": "pending",
+        "tries": 0,
+        "created_at": now,
+    }

@@ -1,0 +1,92 @@
+"""Customers and their relations: made on the first callback, filled in by looks, opened and closed by events."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from wecom_app.errors import NotFound
+from wecom_app.models import Customer, Relation
+from wecom_app.services.ports import ContactDetails
+from wecom_app.services.upsert import insert_ignore
+
+CUSTOMER_TYPES = ("wechat", "wecom")
+
+
+def lock(session: Session, customer_ids: Sequence[int]) -> None:
+    """Lock the customers' rows in order of id, so that two transactions never wait for each other."""
+    session.execute(
+        select(Customer.id).where(Customer.id.in_(customer_ids)).order_by(Customer.id).with_for_update()
+    )
+
+
+def ensure(session: Session, external_userid: str, now: datetime) -> int:
+    """Return the customer's id, locked; made if he is new."""
+    kind = "wecom" if external_userid.startswith("wo") else "wechat"
+    row = {
+        "external_userid": external_userid,
+        "name": "",
+        "type": kind,
+        "version": 0,
+        "created_at": now,
+    }
+    query = select(Customer.id).where(Customer.external_userid == external_userid).with_for_update()
+    found = session.execute(query).scalar_one_or_none()
+    if found is None:
+        insert_ignore(session, Customer, [row], ["external_userid"])
+        found = session.execute(query).scalar_one()
+    return found
+
+
+def find(session: Session, external_userid: str) -> Customer:
+    """Return the customer; raise NotFound if we do not know him."""
+    found = session.execute(
+        select(Customer).where(Customer.external_userid == external_userid)
+    ).scalar_one_or_none()
+    if found is None:
+        raise NotFound("没有这个客户")
+    return found
+
+
+def find_relation(session: Session, customer_id: int, staff_id: int) -> Relation | None:
+    """Return the relation of a customer and a member, open or lost; None if there never was one."""
+    return session.execute(
+        select(Relation).where(Relation.customer_id == customer_id, Relation.staff_id == staff_id)
+    ).scalar_one_or_none()
+
+
+def new_relation(session: Session, customer_id: int, staff_id: int, now: datetime) -> Relation:
+    """Insert a relation that has not been heard of before."""
+    relation = Relation(customer_id=customer_id, staff_id=staff_id, opened_at=now, parted=[], life_seq=0)
+    session.add(relation)
+    session.flush()
+    return relation
+
+
+def live_relations(session: Session, customer_id: int) -> list[Relation]:
+    """Return the relations that are not lost, by id; half-added ones too."""
+    query = select(Relation).where(Relation.customer_id == customer_id, Relation.lost_at.is_(None))
+    return list(session.execute(query.order_by(Relation.id)).scalars())
+
+
+def update_details(session: Session, customer_id: int, details: ContactDetails, now: datetime) -> None:
+    """Write down what WeCom says of the customer himself."""
+    values: dict[str, Any] = {
+        "name": details.name[:128],
+        "type": details.type if details.type in CUSTOMER_TYPES else "wechat",
+        "avatar": details.avatar,
+        "gender": details.gender,
+        "unionid": details.unionid,
+        "corp_name": details.corp_name,
+        "details_at": now,
+    }
+    session.execute(update(Customer).where(Customer.id == customer_id).values(**values))
+
+
+def raise_version(session: Session, customer_ids: Sequence[int]) -> None:
+    """Raise the edit version of customers whose tags changed."""
+    session.execute(
+        update(Customer).where(Customer.id.in_(customer_ids)).values(version=Customer.version + 1)
+    )

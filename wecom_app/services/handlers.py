@@ -1,0 +1,175 @@
+"""What each kind of callback means: a table from (event, change type) to a function; run by the job `event.handle`.
+
+A handler works in one transaction with its event's end state, so that running it again changes nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from wecom_app.domain.messages import is_hint, text
+from wecom_app.models import InboxEvent, Relation
+from wecom_app.services import cells, customers, inbox, relations, sources, staff
+from wecom_app.services.context import Context
+from wecom_app.services.ports import JobArgs
+from wecom_app.services.runtime import Runtime
+
+LIBRARY_PULL_KIND = "library.pull"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whom a customer event is about, as rows of ours."""
+
+    customer_id: int
+    staff_id: int
+    relation: Relation
+    is_new: bool
+
+
+Handler = Callable[[Session, Context, InboxEvent], None]
+
+
+def handle(runtime: Runtime, args: JobArgs) -> None:
+    """Carry out one stored callback; an unknown kind is kept, counted and left alone.
+
+    A failure stands on the event for people to see until a later try succeeds.
+    """
+    event_id = int(args["event_id"])
+    try:
+        _carry_out(runtime, event_id)
+    except Exception as error:
+        with runtime.write() as session:
+            inbox.mark_failed(session, event_id, f"{type(error).__name__}: {error}")
+        raise
+
+
+def _carry_out(runtime: Runtime, event_id: int) -> None:
+    with runtime.write() as session:
+        event = inbox.get(session, event_id)
+        if event.state == "done" and not is_hint(event.event, event.change_type):
+            return
+        handler = HANDLERS.get((event.event, event.change_type)) or HANDLERS.get((event.event, ANY))
+        now = runtime.clock.now()
+        context = Context(runtime.queue, runtime.slugify, now, event.id, event.occurred_at)
+        if handler is not None:
+            handler(session, context, event)
+        event.state = "ignored" if handler is None else "done"
+        event.handled_at = now
+        event.error = None
+        session.flush()
+        name, state = event.event, event.state
+        runtime.crash_point("event.before_commit")
+    runtime.crash_point("event.after_commit")
+    known = name if any(name == key[0] for key in HANDLERS) else "other"
+    runtime.metrics.events.labels(known, state).inc()
+
+
+def _added(session: Session, context: Context, event: InboxEvent) -> None:
+    """A customer and a member are friends: open the relation, tag by State, have WeCom looked at."""
+    _open(session, context, event, half=False)
+
+
+def _half_added(session: Session, context: Context, event: InboxEvent) -> None:
+    """The customer has added the member, who has not accepted: known, tagged here, not yet pushed."""
+    _open(session, context, event, half=True)
+
+
+def _open(session: Session, context: Context, event: InboxEvent, *, half: bool) -> None:
+    subject = _subject(session, context, event)
+    if subject is None:
+        return
+    relation = subject.relation
+    if subject.is_new or _is_re_add(relation, event.occurred_at):
+        relations.open_epoch(session, relation, context.now, half=half)
+    elif relation.lost_at is None and relation.half and not half:
+        relations.confirm_half(session, relation, context.now)
+    if relation.lost_at is not None:
+        return
+    state = text(event.fields or {}, "State") or None
+    if state and not relation.source_known:
+        channel = relations.set_state(session, relation, state)
+        if channel is None:
+            sources.tag_by_add_way(session, context, relation)
+        else:
+            sources.tag_by_channel(session, context, relation, channel)
+    _look(session, context, relation)
+
+
+def _is_re_add(relation: Relation, occurred_at: datetime | None) -> bool:
+    """Return whether an add event means a new epoch: it must be no older than the loss."""
+    if relation.lost_at is None:
+        return False
+    return occurred_at is None or occurred_at >= relation.lost_at
+
+
+def _deleted_by_staff(session: Session, context: Context, event: InboxEvent) -> None:
+    by_transfer = text(event.fields or {}, "Source") == "DELETE_BY_TRANSFER"
+    _close(session, context, event, "transfer" if by_transfer else "staff")
+
+
+def _deleted_by_customer(session: Session, context: Context, event: InboxEvent) -> None:
+    _close(session, context, event, "customer")
+
+
+def _close(session: Session, context: Context, event: InboxEvent, lost_by: str) -> None:
+    """End the relation, unless the event is older than the epoch that stands: then only look again."""
+    subject = _subject(session, context, event)
+    if subject is None or (subject.relation.lost_at is not None and not subject.is_new):
+        return
+    relation = subject.relation
+    lost_at = event.occurred_at or context.now
+    if not subject.is_new and _began(relation) > lost_at:
+        _look(session, context, relation)
+        return
+    relations.close_epoch(session, relation, lost_by, lost_at, context.now)
+
+
+def _began(relation: Relation) -> datetime:
+    """WeCom's createtime where known; before the first look our own time of hearing, cut to its seconds."""
+    return (relation.epoch_at or relation.opened_at).replace(microsecond=0)
+
+
+def _edited(session: Session, context: Context, event: InboxEvent) -> None:
+    """Somebody changed remark or tags in WeCom: the event does not say what, so read the relation again."""
+    subject = _subject(session, context, event)
+    if subject is None:
+        return
+    if subject.is_new:
+        relations.open_epoch(session, subject.relation, context.now)
+    _look(session, context, subject.relation)
+
+
+def _look(session: Session, context: Context, relation: Relation) -> None:
+    relation.dirty_gen += 1
+    session.flush()
+    cells.request_sync(session, context.queue, relation.customer_id)
+
+
+def _library_changed(session: Session, context: Context, _event: InboxEvent) -> None:
+    context.queue.enqueue(session, LIBRARY_PULL_KIND, {}, lane="push", key="library", unique="all")
+
+
+def _subject(session: Session, context: Context, event: InboxEvent) -> Subject | None:
+    """Return customer, member and relation, made where new; None if the callback does not name both."""
+    fields = event.fields or {}
+    external_userid, userid = text(fields, "ExternalUserID"), text(fields, "UserID")
+    if not external_userid or not userid or len(external_userid) > 64 or len(userid) > 64:
+        return None
+    customer_id = customers.ensure(session, external_userid, context.now)
+    staff_id = staff.ensure(session, [userid], context.now)[userid]
+    relation, is_new = relations.find_or_create(session, customer_id, staff_id, context.now)
+    return Subject(customer_id, staff_id, relation, is_new)
+
+
+ANY = "*"
+HANDLERS: Mapping[tuple[str, str], Handler] = {
+    ("change_external_contact", "add_external_contact"): _added,
+    ("change_external_contact", "add_half_external_contact"): _half_added,
+    ("change_external_contact", "del_external_contact"): _deleted_by_staff,
+    ("change_external_contact", "del_follow_user"): _deleted_by_customer,
+    ("change_external_contact", "edit_external_contact"): _edited,
+    ("change_external_tag", ANY): _library_changed,
+}

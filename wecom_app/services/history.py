@@ -1,0 +1,76 @@
+"""Change sets and tag events: what changed, by whom and why, with the full row before and after."""
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from wecom_app.models import ChangeSet, TagEvent
+from wecom_app.services.tag_units import UnitKey, UnitRows
+
+KEPT = ("wanted", "source_kind", "source_ref", "actor", "evidence", "set_at", "expires_at")
+
+
+@dataclass(frozen=True)
+class Act:
+    """Who changes tags and why; becomes a change set."""
+
+    actor_kind: str
+    actor_ref: str | None = None
+    reason: str | None = None
+    event_id: int | None = None
+    """The callback that caused it, if one did."""
+    parent_id: int | None = None
+
+
+def record(
+    session: Session, units: Sequence[UnitRows], act: Act, now: datetime, *, expired: Container[UnitKey]
+) -> int:
+    """Write one change set with an event per changed tag; return its id."""
+    change_set = ChangeSet(
+        at=now,
+        actor_kind=act.actor_kind,
+        actor_ref=act.actor_ref,
+        reason=act.reason,
+        parent_id=act.parent_id,
+    )
+    session.add(change_set)
+    session.flush()
+    rows = [
+        _event(unit, tag_id, change_set.id, act, now, expired=unit.key in expired)
+        for unit in units
+        for tag_id in unit.changed_tag_ids()
+    ]
+    session.connection().execute(insert(TagEvent), rows)
+    return change_set.id
+
+
+def _event(
+    unit: UnitRows, tag_id: int, change_set_id: int, act: Act, now: datetime, *, expired: bool
+) -> dict[str, Any]:
+    after = unit.after[tag_id]
+    removal = "expire" if expired else "remove"
+    return {
+        "change_set_id": change_set_id,
+        "customer_id": unit.key.customer_id,
+        "tag_id": tag_id,
+        "relation_id": unit.key.relation_id,
+        "op": "add" if after["wanted"] else removal,
+        "before": _kept(unit.before.get(tag_id)),
+        "after": _kept(after),
+        "event_id": act.event_id,
+        "at": now,
+    }
+
+
+def _kept(row: dict[str, Any] | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    return {name: _plain(row[name]) for name in KEPT}
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -1,0 +1,157 @@
+"""Callbacks from receipt to handling: stored once, counted when they come again, listed and replayed."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from wecom_app.domain import xml
+from wecom_app.domain.messages import is_hint, read_head, text
+from wecom_app.errors import NotFound
+from wecom_app.models import InboxEvent
+from wecom_app.services.ports import IncomingEvent, JobQueue
+from wecom_app.services.upsert import insert_ignore
+
+HANDLE_KIND = "event.handle"
+WELCOME_KIND = "welcome.send"
+CUSTOMER_EVENT = "change_external_contact"
+WELCOMING = ("add_external_contact", "add_half_external_contact", "msg_audit_approved")
+MAX_BODY_DEPTH = 8
+
+
+def read(message: str, received_at: datetime) -> IncomingEvent:
+    """Return a decrypted message as an event; one that is not readable XML is kept under the name `unreadable`."""
+    try:
+        fields: Mapping[str, Any] = xml.parse(message, max_depth=MAX_BODY_DEPTH)
+    except ValueError:
+        fields = {"MsgType": "event", "Event": "unreadable"}
+    head = read_head(fields)
+    return IncomingEvent(
+        digest=hashlib.sha256(message.encode()).hexdigest(),
+        event=head.event,
+        change_type=head.change_type,
+        subject=head.subject,
+        fields=fields,
+        body=message,
+        occurred_at=head.occurred_at,
+        received_at=received_at,
+    )
+
+
+def store(session: Session, queue: JobQueue, incoming: IncomingEvent) -> None:
+    """Write down a callback with its jobs; a second delivery counts itself, and a hint is looked into again."""
+    known = session.execute(
+        select(InboxEvent.id).where(InboxEvent.digest == incoming.digest)
+    ).scalar_one_or_none()
+    if known is None:
+        _store_new(session, queue, incoming)
+        return
+    session.execute(
+        update(InboxEvent)
+        .where(InboxEvent.id == known)
+        .values(deliveries=InboxEvent.deliveries + 1, last_received_at=incoming.received_at)
+    )
+    if is_hint(incoming.event, incoming.change_type):
+        _request_handling(session, queue, known, incoming)
+
+
+def _store_new(session: Session, queue: JobQueue, incoming: IncomingEvent) -> None:
+    row = {
+        "digest": incoming.digest,
+        "event": incoming.event,
+        "change_type": incoming.change_type,
+        "subject": incoming.subject,
+        "fields": dict(incoming.fields),
+        "body": incoming.body,
+        "occurred_at": incoming.occurred_at,
+        "received_at": incoming.received_at,
+        "last_received_at": incoming.received_at,
+        "deliveries": 1,
+        "state": "waiting",
+    }
+    insert_ignore(session, InboxEvent, [row], ["digest"])
+    event_id = session.execute(select(InboxEvent.id).where(InboxEvent.digest == incoming.digest)).scalar_one()
+    if _wants_welcome(incoming):
+        queue.enqueue(session, WELCOME_KIND, {"event_id": event_id}, lane="welcome", unique=str(event_id))
+    _request_handling(session, queue, event_id, incoming)
+
+
+def _request_handling(session: Session, queue: JobQueue, event_id: int, incoming: IncomingEvent) -> None:
+    queue.enqueue(
+        session,
+        HANDLE_KIND,
+        {"event_id": event_id},
+        lane="event",
+        key=incoming.subject or None,
+        unique=str(event_id),
+    )
+
+
+def _wants_welcome(incoming: IncomingEvent) -> bool:
+    return (
+        incoming.event == CUSTOMER_EVENT
+        and incoming.change_type in WELCOMING
+        and bool(text(incoming.fields, "WelcomeCode"))
+    )
+
+
+@dataclass(frozen=True)
+class EventView:
+    """A callback as lists show it, without its body."""
+
+    id: int
+    event: str
+    change_type: str
+    subject: str
+    state: str
+    deliveries: int
+    occurred_at: datetime | None
+    received_at: datetime
+    handled_at: datetime | None
+    error: str | None
+
+
+def list_events(
+    session: Session, *, state: str | None = None, before_id: int | None = None, limit: int = 50
+) -> list[EventView]:
+    """Return stored callbacks, newest first."""
+    query = select(InboxEvent).order_by(InboxEvent.id.desc()).limit(limit)
+    if state is not None:
+        query = query.where(InboxEvent.state == state)
+    if before_id is not None:
+        query = query.where(InboxEvent.id < before_id)
+    return [_view(event) for event in session.execute(query).scalars()]
+
+
+def get(session: Session, event_id: int) -> InboxEvent:
+    """Return a stored callback; raise NotFound."""
+    event = session.get(InboxEvent, event_id)
+    if event is None:
+        raise NotFound("没有这条回调")
+    return event
+
+
+def mark_failed(session: Session, event_id: int, error: str) -> None:
+    """Show that handling an event failed, and why."""
+    session.execute(
+        update(InboxEvent).where(InboxEvent.id == event_id).values(state="failed", error=error[:500])
+    )
+
+
+def _view(event: InboxEvent) -> EventView:
+    return EventView(
+        event.id,
+        event.event,
+        event.change_type,
+        event.subject,
+        event.state,
+        event.deliveries,
+        event.occurred_at,
+        event.received_at,
+        event.handled_at,
+        event.error,
+    )

@@ -1,0 +1,135 @@
+"""The units of one relation as a look meets them: truth rows, cells, and what WeCom showed of each."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from wecom_app.domain.merge import Cell, RelationState, UnitTruth
+from wecom_app.domain.vocabulary import Mirror, SourceKind
+from wecom_app.models import CustomerTag, Relation, Tag, TagGroup
+from wecom_app.models.tagging import CUSTOMER_LEVEL
+from wecom_app.services.tag_units import TagFacts, UnitKey, load_facts
+
+Row = dict[str, Any]
+
+
+@dataclass
+class LookUnit:
+    """One unit on one relation; rows by tag id."""
+
+    key: UnitKey
+    single: bool
+    mirror: Mirror
+    truth: dict[int, Row] = field(default_factory=dict)
+    cells: dict[int, Row] = field(default_factory=dict)
+    observed: set[int] = field(default_factory=set)
+
+    def tag_ids(self) -> list[int]:
+        """Return every tag that has a row or was seen, in order of id."""
+        return sorted({*self.truth, *self.cells, *self.observed})
+
+    @property
+    def wanted(self) -> frozenset[int]:
+        return frozenset(tag_id for tag_id, row in self.truth.items() if row["wanted"])
+
+    @property
+    def ver(self) -> int:
+        return max((row["ver"] for row in self.truth.values()), default=0)
+
+    def truth_state(self) -> UnitTruth:
+        """Return the truth as `domain.merge` wants it; the newest row speaks for the unit."""
+        newest = max(self.truth.values(), key=lambda row: (row["ver"], row["wanted"]), default=None)
+        return UnitTruth(
+            single=self.single,
+            wanted=self.wanted,
+            exists=bool(self.truth),
+            ver=self.ver,
+            person_seq=max((row["person_seq"] for row in self.truth.values()), default=0),
+            person_at=newest["person_at"] if newest else None,
+            source=SourceKind(newest["source_kind"]) if newest else None,
+            link_epoch=_link_epoch(newest),
+            mirror=self.mirror,
+        )
+
+    def cell_states(self, relation: RelationState) -> dict[int, Cell]:
+        """Return what is known of each tag; one without a row was absent at the last look."""
+        unseen = Cell() if relation.first_look else Cell(base=False, seen_seq=relation.seen_seq)
+        return {
+            tag_id: _cell(self.cells[tag_id]) if tag_id in self.cells else unseen for tag_id in self.tag_ids()
+        }
+
+
+def relation_state(relation: Relation) -> RelationState:
+    """Return the relation as `domain.merge` wants it."""
+    return RelationState(
+        linked=relation.linked,
+        life_seq=relation.life_seq,
+        seen_seq=relation.seen_seq,
+        parted=frozenset(relation.parted),
+        epoch_at=relation.epoch_at,
+    )
+
+
+def find_observed(session: Session, wecom_tag_ids: Iterable[str]) -> tuple[set[int], bool]:
+    """Return our tags behind WeCom's ids, and whether some are not in our library."""
+    ids = set(wecom_tag_ids)
+    rows = session.execute(select(Tag.id, Tag.wecom_tag_id).where(Tag.wecom_tag_id.in_(ids))).all()
+    return {row.id for row in rows}, len(rows) < len(ids)
+
+
+def load(session: Session, relation: Relation, observed: set[int]) -> dict[UnitKey, LookUnit]:
+    """Return every unit of a mirrored group that has a row on this relation or was seen on it."""
+    rows = _rows(session, relation)
+    facts = load_facts(session, {*observed, *(row["tag_id"] for row in rows)})
+    units: dict[UnitKey, LookUnit] = {}
+    for tag_id in observed:
+        if facts.tags[tag_id].mirror != Mirror.NONE:
+            _unit(units, facts, relation, tag_id).observed.add(tag_id)
+    for row in rows:
+        unit = _unit(units, facts, relation, row["tag_id"])
+        if row["relation_id"] == relation.id:
+            unit.cells[row["tag_id"]] = row
+        if facts.holds_truth(row["tag_id"], row["relation_id"]):
+            unit.truth[row["tag_id"]] = row
+    return units
+
+
+def _rows(session: Session, relation: Relation) -> list[Row]:
+    table = CustomerTag.__table__
+    query = (
+        select(table)
+        .join(Tag, Tag.id == table.c.tag_id)
+        .join(TagGroup, TagGroup.id == Tag.group_id)
+        .where(
+            table.c.customer_id == relation.customer_id,
+            or_(
+                table.c.relation_id == relation.id,
+                (table.c.relation_id == CUSTOMER_LEVEL) & (TagGroup.scope == "customer"),
+            ),
+            TagGroup.mirror != Mirror.NONE,
+            Tag.gone_at.is_(None),
+        )
+    )
+    return [dict(row) for row in session.execute(query).mappings()]
+
+
+def _unit(units: dict[UnitKey, LookUnit], facts: TagFacts, relation: Relation, tag_id: int) -> LookUnit:
+    tag = facts.tags[tag_id]
+    level = relation.id if tag.scope == "relation" else CUSTOMER_LEVEL
+    key = facts.unit_key(relation.customer_id, tag_id, level)
+    return units.setdefault(key, LookUnit(key, tag.single, Mirror(tag.mirror)))
+
+
+def _cell(row: Row) -> Cell:
+    return Cell(row["base"], row["sent"], row["seen_seq"], row["touched_seq"])
+
+
+def _link_epoch(row: Row | None) -> datetime | None:
+    if row is None or row["source_kind"] != SourceKind.WECOM_LINK:
+        return None
+    text = row["evidence"].get("createtime")
+    return datetime.fromisoformat(text) if isinstance(text, str) else None

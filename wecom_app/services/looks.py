@@ -1,0 +1,210 @@
+"""Applying what WeCom showed of a relation: the merge of every unit, adoption of people's edits, closing of cells.
+
+Called by `services.sync` after each `get`, in one transaction per customer.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from wecom_app.domain.merge import Look, Merge, merge
+from wecom_app.domain.tagging import Source
+from wecom_app.domain.vocabulary import PUSHED, SourceKind
+from wecom_app.models import CustomerTag, Relation, Staff, SyncConflict, TagOperation
+from wecom_app.services import cells, look_units, sequence, tagging
+from wecom_app.services.history import Act
+from wecom_app.services.look_units import LookUnit, Row
+from wecom_app.services.ports import JobQueue
+from wecom_app.services.tag_units import UnitKey, blank_row
+from wecom_app.services.tagging import TagChange
+from wecom_app.services.upsert import upsert
+
+Units = Mapping[UnitKey, LookUnit]
+Merges = Mapping[UnitKey, Merge]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a look brought about on one relation."""
+
+    stale: bool = False
+    """A unit changed after the question was asked: look again."""
+    unknown_tags: bool = False
+    """WeCom shows tags that our library has not got: read the library, then look again."""
+    suspects: frozenset[int] = frozenset()
+    """Tags that were there and are not; nothing was applied until the library has been asked about them."""
+
+
+def apply_look(
+    session: Session,
+    relation: Relation,
+    wecom_tag_ids: Iterable[str],
+    seq: int,
+    *,
+    queue: JobQueue,
+    now: datetime,
+    in_library: frozenset[int] = frozenset(),
+) -> Outcome:
+    """Merge what WeCom shows of one relation; `seq` was drawn before WeCom was asked.
+
+    A tag that disappeared may have been taken off this relation or deleted altogether. Unless it is named
+    in `in_library`, it comes back as a suspect and the look is not applied.
+    """
+    observed, unknown = look_units.find_observed(session, wecom_tag_ids)
+    units = look_units.load(session, relation, observed)
+    suspects = _suspects(units) - in_library
+    if suspects:
+        return Outcome(unknown_tags=unknown, suspects=suspects)
+    state = look_units.relation_state(relation)
+    merges = {
+        key: merge(unit.truth_state(), unit.cell_states(state), state, Look(seq, frozenset(unit.observed)))
+        for key, unit in units.items()
+    }
+    _note_conflicts(session, relation, units, merges, now)
+    if _adopt(session, relation, units, merges, queue=queue, now=now):
+        units = look_units.load(session, relation, observed)
+    seen = sequence.draw(session)
+    settled = [unit for key, unit in units.items() if key in merges and merges[key].skipped is None]
+    _settle(session, relation, settled, seen, now)
+    _confirm(session, [unit for unit in settled if merges[unit.key].confirmed], seen, now)
+    relation.seen_seq = seen
+    session.flush()
+    return Outcome(stale=len(settled) < len(merges), unknown_tags=unknown)
+
+
+def _suspects(units: Units) -> frozenset[int]:
+    return frozenset(
+        tag_id
+        for unit in units.values()
+        for tag_id, row in unit.cells.items()
+        if row["base"] and tag_id not in unit.observed and row["sent"] not in (0, 2)
+    )
+
+
+def _adopt(
+    session: Session, relation: Relation, units: Units, merges: Merges, *, queue: JobQueue, now: datetime
+) -> bool:
+    """Take over what people did in WeCom as new truth; return whether there was anything."""
+    changes = [change for key, found in merges.items() for change in _changes(relation, units[key], found)]
+    if not changes:
+        return False
+    userid = session.execute(select(Staff.userid).where(Staff.id == relation.staff_id)).scalar_one()
+    for change in changes:
+        change.evidence["userid"] = userid
+    act = Act("wecom", actor_ref=userid, reason="在企业微信中修改")
+    tagging.apply(session, changes, act, queue=queue, now=now, observed_on=relation.id)
+    return True
+
+
+def _changes(relation: Relation, unit: LookUnit, found: Merge) -> list[TagChange]:
+    if found.adopted is None:
+        return []
+    kind = SourceKind.WECOM_LINK if found.by_link else SourceKind.WECOM
+    evidence: dict[str, Any] = {"relation_id": relation.id}
+    if relation.epoch_at is not None:
+        evidence["createtime"] = relation.epoch_at.isoformat()
+    removed = [] if unit.single and found.adopted else sorted(unit.wanted - found.adopted)
+    wishes = [(tag_id, False) for tag_id in removed]
+    wishes += [(tag_id, True) for tag_id in sorted(found.adopted - unit.wanted)]
+    return [
+        TagChange(
+            relation.customer_id,
+            tag_id,
+            add,
+            Source(kind, str(relation.id)),
+            dict(evidence),
+            unit.key.relation_id,
+        )
+        for tag_id, add in wishes
+    ]
+
+
+def _note_conflicts(
+    session: Session, relation: Relation, units: Units, merges: Merges, now: datetime
+) -> None:
+    rows = [
+        {
+            "kind": note.kind.value,
+            "customer_id": relation.customer_id,
+            "relation_id": relation.id,
+            "tag_id": note.tag_id,
+            "ours": {"wanted": sorted(units[key].wanted)},
+            "theirs": {"observed": sorted(units[key].observed)},
+            "state": "open",
+            "created_at": now,
+        }
+        for key, found in merges.items()
+        for note in found.notes
+    ]
+    if rows:
+        session.connection().execute(insert(SyncConflict), rows)
+
+
+def _confirm(session: Session, units: Iterable[LookUnit], seq: int, now: datetime) -> None:
+    """A person at WeCom did what we want already: his act counts as one."""
+    for unit in units:
+        if unit.truth:
+            session.execute(
+                update(CustomerTag)
+                .where(
+                    CustomerTag.customer_id == unit.key.customer_id,
+                    CustomerTag.relation_id == unit.key.relation_id,
+                    CustomerTag.tag_id.in_(unit.truth),
+                )
+                .values(person_seq=seq, person_at=now)
+            )
+
+
+def _settle(
+    session: Session, relation: Relation, units: Iterable[LookUnit], seen: int, now: datetime
+) -> None:
+    """Write the agreed state into the cells; close the operations that are done, reopen those that are not."""
+    rows: list[Row] = []
+    agreed: list[int] = []
+    open_wishes: list[dict[str, Any]] = []
+    for unit in units:
+        for tag_id in unit.tag_ids():
+            row = _settled(unit, relation, tag_id, seen, now)
+            rows.append(row)
+            if row["acked_ver"] >= row["ver"]:
+                agreed.append(tag_id)
+            elif unit.mirror in PUSHED and not row["dead"]:
+                open_wishes.append(cells.wish(relation, tag_id, row["ver"], now))
+    upsert(session, CustomerTag, rows, cells.CELL_KEYS)
+    if agreed:
+        cells.close_operations(session, [relation.id], "verified", None, now, tag_ids=agreed)
+    _reopen(session, relation, open_wishes, now)
+
+
+def _settled(unit: LookUnit, relation: Relation, tag_id: int, seen: int, now: datetime) -> Row:
+    blank = blank_row(unit.key.customer_id, tag_id, relation.id, now)
+    truth = unit.truth.get(tag_id)
+    cell = {**blank, **unit.cells.get(tag_id, {})}
+    if truth is not None:
+        cell |= {name: truth[name] for name in cells.COPIED}
+    wanted, base = tag_id in unit.wanted, tag_id in unit.observed
+    cell |= {"wanted": wanted, "base": base, "sent": None, "seen_seq": seen, "touched_seq": seen}
+    cell["ver"] = unit.ver
+    if wanted == base:
+        cell |= {"acked_ver": unit.ver, "tries": 0, "dead": False}
+    elif cell["acked_ver"] >= unit.ver:
+        cell["acked_ver"] = unit.ver - 1
+    return cell
+
+
+def _reopen(session: Session, relation: Relation, wishes: list[dict[str, Any]], now: datetime) -> None:
+    """Give an operation to each open cell that has none."""
+    if not wishes:
+        return
+    has_one = set(
+        session.execute(
+            select(TagOperation.tag_id).where(
+                TagOperation.relation_id == relation.id, TagOperation.state.in_(cells.OPEN_STATES)
+            )
+        ).scalars()
+    )
+    cells.open_operations(session, [wish for wish in wishes if wish["tag_id"] not in has_one], now)

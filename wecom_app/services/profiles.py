@@ -1,0 +1,295 @@
+"""Reading a customer: relations, tags with their reasons and their agreement with WeCom, and history."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from wecom_app.domain.vocabulary import PUSHED, public_source
+from wecom_app.models import (
+    Channel,
+    Customer,
+    CustomerTag,
+    Relation,
+    Staff,
+    Tag,
+    TagEvent,
+    TagGroup,
+    TagOperation,
+)
+from wecom_app.models.tagging import CUSTOMER_LEVEL
+from wecom_app.services import customers
+from wecom_app.services.cells import OPEN_STATES
+
+
+@dataclass(frozen=True)
+class RelationView:
+    id: int
+    userid: str
+    add_way: int | None
+    state: str | None
+    channel_id: int | None
+    channel_name: str | None
+    created_at: datetime
+    lost_at: datetime | None
+    lost_by: str | None
+    half: bool
+
+
+@dataclass(frozen=True)
+class TagView:
+    """A tag that the customer has; `sync` is (state, reason)."""
+
+    key: str
+    name: str
+    group: str
+    dimension: str
+    scope: str
+    userids: tuple[str, ...]
+    source_kind: str
+    source_ref: str | None
+    actor: str | None
+    set_at: datetime
+    expires_at: datetime | None
+    evidence: Mapping[str, Any]
+    sync: tuple[str, str | None]
+
+
+@dataclass(frozen=True)
+class ProfileView:
+    id: int
+    external_userid: str
+    name: str
+    type: str
+    version: int
+    created_at: datetime
+    relations: tuple[RelationView, ...]
+    tags: tuple[TagView, ...]
+    removing: tuple[tuple[str, str | None], ...]
+    """(key, reason) of tags taken off here that still stand at WeCom."""
+
+    @property
+    def is_active(self) -> bool:
+        return any(relation.lost_at is None for relation in self.relations)
+
+
+@dataclass(frozen=True)
+class HistoryView:
+    id: int
+    at: datetime
+    op: str
+    key: str
+    name: str
+    userid: str | None
+    source_kind: str
+    source_ref: str | None
+    actor: str | None
+    evidence: Mapping[str, Any]
+    change_set_id: int
+
+
+def get(session: Session, external_userid: str, now: datetime) -> ProfileView:
+    """Return one customer; raise NotFound."""
+    return _profiles(session, [customers.find(session, external_userid)], now)[0]
+
+
+def list_profiles(
+    session: Session, now: datetime, *, before_id: int | None = None, limit: int = 50
+) -> list[ProfileView]:
+    """Return customers, newest first."""
+    query = select(Customer).order_by(Customer.id.desc()).limit(limit)
+    if before_id is not None:
+        query = query.where(Customer.id < before_id)
+    return _profiles(session, list(session.execute(query).scalars()), now)
+
+
+def history(
+    session: Session, external_userid: str, *, before_id: int | None = None, limit: int = 50
+) -> list[HistoryView]:
+    """Return a customer's tag changes, newest first; raise NotFound."""
+    customer = customers.find(session, external_userid)
+    query = (
+        select(TagEvent, Tag.key, Tag.name, Staff.userid)
+        .join(Tag, Tag.id == TagEvent.tag_id)
+        .outerjoin(Relation, Relation.id == TagEvent.relation_id)
+        .outerjoin(Staff, Staff.id == Relation.staff_id)
+        .where(TagEvent.customer_id == customer.id)
+        .order_by(TagEvent.id.desc())
+        .limit(limit)
+    )
+    if before_id is not None:
+        query = query.where(TagEvent.id < before_id)
+    return [_history(event, key, name, userid) for event, key, name, userid in session.execute(query)]
+
+
+def _history(event: TagEvent, key: str, name: str, userid: str | None) -> HistoryView:
+    after = event.after or {}
+    return HistoryView(
+        id=event.id,
+        at=event.at,
+        op=event.op,
+        key=key,
+        name=name,
+        userid=userid,
+        source_kind=public_source(after.get("source_kind", "api")),
+        source_ref=after.get("source_ref"),
+        actor=after.get("actor"),
+        evidence=after.get("evidence") or {},
+        change_set_id=event.change_set_id,
+    )
+
+
+def _profiles(session: Session, found: Sequence[Customer], now: datetime) -> list[ProfileView]:
+    ids = [customer.id for customer in found]
+    relations = _relations(session, ids)
+    tags = _TagRows(session, ids)
+    return [
+        ProfileView(
+            id=customer.id,
+            external_userid=customer.external_userid,
+            name=customer.name,
+            type=customer.type,
+            version=customer.version,
+            created_at=customer.created_at,
+            relations=tuple(relations.get(customer.id, ())),
+            tags=tuple(tags.views(customer.id, relations.get(customer.id, []), now)),
+            removing=tuple(tags.removing(customer.id)),
+        )
+        for customer in found
+    ]
+
+
+def _relations(session: Session, customer_ids: Sequence[int]) -> dict[int, list[RelationView]]:
+    query = (
+        select(Relation, Staff.userid, Channel.name)
+        .join(Staff, Staff.id == Relation.staff_id)
+        .outerjoin(Channel, Channel.id == Relation.channel_id)
+        .where(Relation.customer_id.in_(customer_ids))
+        .order_by(Relation.id)
+    )
+    found: dict[int, list[RelationView]] = {}
+    for relation, userid, channel_name in session.execute(query):
+        view = RelationView(
+            id=relation.id,
+            userid=userid,
+            add_way=relation.add_way,
+            state=relation.state,
+            channel_id=relation.channel_id,
+            channel_name=channel_name,
+            created_at=relation.epoch_at or relation.opened_at,
+            lost_at=relation.lost_at,
+            lost_by=relation.lost_by,
+            half=relation.half,
+        )
+        found.setdefault(relation.customer_id, []).append(view)
+    return found
+
+
+class _TagRows:
+    """The tag rows and open operations of some customers, read in two queries."""
+
+    def __init__(self, session: Session, customer_ids: Sequence[int]) -> None:
+        query = (
+            select(CustomerTag, Tag, TagGroup)
+            .join(Tag, Tag.id == CustomerTag.tag_id)
+            .join(TagGroup, TagGroup.id == Tag.group_id)
+            .where(CustomerTag.customer_id.in_(customer_ids))
+            .order_by(TagGroup.dimension, TagGroup.position.desc(), Tag.position.desc(), Tag.id)
+        )
+        self._rows: dict[int, list[tuple[CustomerTag, Tag, TagGroup]]] = {}
+        for row, tag, group in session.execute(query):
+            self._rows.setdefault(row.customer_id, []).append((row, tag, group))
+        self._operations = self._load_operations(session, customer_ids)
+
+    @staticmethod
+    def _load_operations(
+        session: Session, customer_ids: Sequence[int]
+    ) -> dict[tuple[int, int], list[TagOperation]]:
+        query = select(TagOperation).where(
+            TagOperation.customer_id.in_(customer_ids),
+            or_(TagOperation.state.in_(OPEN_STATES), TagOperation.state == "dead"),
+        )
+        found: dict[tuple[int, int], list[TagOperation]] = {}
+        for operation in session.execute(query.order_by(TagOperation.id)).scalars():
+            found.setdefault((operation.customer_id, operation.tag_id), []).append(operation)
+        return found
+
+    def views(self, customer_id: int, relations: Sequence[RelationView], now: datetime) -> list[TagView]:
+        """Return one view per tag that the customer has."""
+        live = {relation.id: relation.userid for relation in relations if relation.lost_at is None}
+        views: dict[int, TagView] = {}
+        for row, tag, group in self._rows.get(customer_id, ()):
+            if not self._holds(row, group, live, now):
+                continue
+            userids = [live[row.relation_id]] if group.scope == "relation" else list(live.values())
+            if tag.id in views:
+                userids = [*views[tag.id].userids, *userids]
+            views[tag.id] = self._view(row, tag, group, tuple(userids))
+        return list(views.values())
+
+    @staticmethod
+    def _holds(row: CustomerTag, group: TagGroup, live: Mapping[int, str], now: datetime) -> bool:
+        expired = row.expires_at is not None and row.expires_at <= now
+        if not row.wanted or expired:
+            return False
+        return row.relation_id in live if group.scope == "relation" else row.relation_id == CUSTOMER_LEVEL
+
+    def _view(self, row: CustomerTag, tag: Tag, group: TagGroup, userids: tuple[str, ...]) -> TagView:
+        return TagView(
+            key=tag.key,
+            name=tag.name,
+            group=group.key,
+            dimension=group.dimension,
+            scope=group.scope,
+            userids=userids,
+            source_kind=public_source(row.source_kind),
+            source_ref=row.source_ref,
+            actor=row.actor,
+            set_at=row.set_at,
+            expires_at=row.expires_at,
+            evidence=row.evidence,
+            sync=self._sync(row.customer_id, tag, group),
+        )
+
+    def _sync(self, customer_id: int, tag: Tag, group: TagGroup) -> tuple[str, str | None]:
+        """Return the state over the tag's cells: any dead, else any open, else agreed."""
+        if group.mirror not in PUSHED:
+            return "local", None
+        if tag.gone_at is not None:
+            return "local", "标签已在企业微信中删除"
+        reason = self._dead_reason(customer_id, tag.id)
+        if reason is not None:
+            return "failed", reason
+        waiting = [op for op in self._operations.get((customer_id, tag.id), ()) if op.state != "dead"]
+        if waiting:
+            return "pending", tag.blocked or waiting[-1].reason
+        return "synced", None
+
+    def _dead_reason(self, customer_id: int, tag_id: int) -> str | None:
+        dead = [
+            row.relation_id
+            for row, tag, _ in self._rows.get(customer_id, ())
+            if tag.id == tag_id and row.dead
+        ]
+        if not dead:
+            return None
+        reasons = [
+            op.reason
+            for op in self._operations.get((customer_id, tag_id), ())
+            if op.state == "dead" and op.relation_id in dead
+        ]
+        return reasons[-1] if reasons and reasons[-1] else "推送到企业微信失败"
+
+    def removing(self, customer_id: int) -> list[tuple[str, str | None]]:
+        """Return the tags that are taken off here but not yet at WeCom."""
+        found: dict[str, str | None] = {}
+        for row, tag, _group in self._rows.get(customer_id, ()):
+            operations = self._operations.get((customer_id, tag.id), ())
+            is_open = any(op.state != "dead" for op in operations)
+            if row.wanted or row.relation_id == CUSTOMER_LEVEL or not (is_open or row.dead):
+                continue
+            found[tag.key] = self._dead_reason(customer_id, tag.id)
+        return list(found.items())

@@ -1,0 +1,185 @@
+"""Writing our open cells to WeCom: what one relation's `mark_tag` must say, and what its answer means.
+
+Called by `services.sync`. The answer closes nothing: only a look taken after it does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Integer, cast, select, update
+from sqlalchemy.orm import Session
+
+from wecom_app.domain.vocabulary import PUSHED
+from wecom_app.models import Customer, CustomerTag, Relation, Staff, Tag, TagGroup, TagOperation
+from wecom_app.services import cells, sequence
+
+MAX_TRIES = 3
+"""Pushes of one intent that WeCom answered and that a look then did not confirm."""
+
+
+@dataclass(frozen=True)
+class Push:
+    """One `mark_tag` call: our tag ids with WeCom's, to add and to remove."""
+
+    relation_id: int
+    userid: str
+    external_userid: str
+    add: dict[int, str]
+    remove: dict[int, str]
+
+    @property
+    def tag_ids(self) -> list[int]:
+        return [*self.add, *self.remove]
+
+    def halves(self) -> "tuple[Push, Push]":
+        """Return two calls that together say the same."""
+        middle = len(self.tag_ids) // 2
+        return self._only(self.tag_ids[:middle]), self._only(self.tag_ids[middle:])
+
+    def _only(self, tag_ids: list[int]) -> "Push":
+        return replace(
+            self,
+            add={tag_id: name for tag_id, name in self.add.items() if tag_id in tag_ids},
+            remove={tag_id: name for tag_id, name in self.remove.items() if tag_id in tag_ids},
+        )
+
+
+def is_due(session: Session, customer_id: int, *, before_first_look: bool) -> bool:
+    """Return whether `plan` would find anything to do."""
+    query = _query(customer_id, before_first_look=before_first_look).limit(1)
+    return session.execute(query).first() is not None
+
+
+def plan(session: Session, customer_id: int, *, before_first_look: bool, now: datetime) -> list[Push]:
+    """Return the calls to make for a customer, each noted in its cells and operations as sent.
+
+    With `before_first_look` only tags are added, and only on relations that nobody has looked at yet and
+    that an event opened: a new friendship carries no tags that the additions could contradict.
+    """
+    rows = session.execute(_query(customer_id, before_first_look=before_first_look)).all()
+    pushes: dict[int, Push] = {}
+    for row in rows:
+        if row.tries >= MAX_TRIES:
+            continue
+        push = pushes.setdefault(
+            row.relation_id, Push(row.relation_id, row.userid, row.external_userid, {}, {})
+        )
+        (push.add if row.wanted else push.remove)[row.tag_id] = row.wecom_tag_id
+    for row in rows:
+        if row.tries >= MAX_TRIES:
+            bury(session, row.relation_id, [row.tag_id], "多次推送后企业微信仍未变化", now)
+    for push in pushes.values():
+        _mark_sent(session, customer_id, push, sequence.draw(session))
+    return list(pushes.values())
+
+
+def _query(customer_id: int, *, before_first_look: bool) -> Any:
+    query = (
+        select(
+            CustomerTag.relation_id,
+            CustomerTag.tag_id,
+            CustomerTag.wanted,
+            CustomerTag.tries,
+            Tag.wecom_tag_id,
+            Staff.userid,
+            Customer.external_userid,
+        )
+        .join(Relation, Relation.id == CustomerTag.relation_id)
+        .join(Staff, Staff.id == Relation.staff_id)
+        .join(Customer, Customer.id == CustomerTag.customer_id)
+        .join(Tag, Tag.id == CustomerTag.tag_id)
+        .join(TagGroup, TagGroup.id == Tag.group_id)
+        .where(
+            CustomerTag.customer_id == customer_id,
+            CustomerTag.acked_ver < CustomerTag.ver,
+            CustomerTag.sent.is_(None),
+            CustomerTag.dead.is_(False),
+            Relation.lost_at.is_(None),
+            Relation.half.is_(False),
+            Tag.wecom_tag_id.is_not(None),
+            Tag.gone_at.is_(None),
+            TagGroup.mirror.in_(PUSHED),
+        )
+        .order_by(CustomerTag.relation_id, CustomerTag.tag_id)
+    )
+    if before_first_look:
+        return query.where(
+            CustomerTag.base.is_(None), CustomerTag.wanted, Relation.seen_seq == 0, Relation.linked.is_(False)
+        )
+    return query.where(
+        CustomerTag.base.is_not(None),
+        CustomerTag.seen_seq >= CustomerTag.ver,
+        CustomerTag.wanted != CustomerTag.base,
+    )
+
+
+def _mark_sent(session: Session, customer_id: int, push: Push, seq: int) -> None:
+    session.execute(
+        update(CustomerTag)
+        .where(
+            CustomerTag.customer_id == customer_id,
+            CustomerTag.relation_id == push.relation_id,
+            CustomerTag.tag_id.in_(push.tag_ids),
+        )
+        .values(sent=cast(CustomerTag.wanted, Integer), tries=CustomerTag.tries + 1, touched_seq=seq)
+    )
+    session.execute(
+        update(TagOperation)
+        .where(
+            TagOperation.relation_id == push.relation_id,
+            TagOperation.tag_id.in_(push.tag_ids),
+            TagOperation.state.in_(cells.OPEN_STATES),
+        )
+        .values(state="sent", tries=TagOperation.tries + 1)
+    )
+
+
+def bury(session: Session, relation_id: int, tag_ids: Sequence[int], reason: str, now: datetime) -> None:
+    """End the operations as dead; a new intent, a replay or a look that finds the value revives the cells."""
+    session.execute(
+        update(CustomerTag)
+        .where(CustomerTag.relation_id == relation_id, CustomerTag.tag_id.in_(tag_ids))
+        .values(dead=True, sent=None)
+    )
+    cells.close_operations(session, [relation_id], "dead", reason, now, tag_ids=tag_ids)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a finished call means for its cells.
+
+    `refused`: WeCom did nothing, so the cells are as before. `counts`: it is one of the three tries.
+    """
+
+    counts: bool = True
+    refused: bool = False
+    reason: str | None = None
+
+
+def record_answer(session: Session, push: Push, answer: Answer) -> None:
+    """Note that the call has ended: a look that began before now proves nothing about these cells."""
+    untried = 0 if answer.counts else 1
+    cell_values: dict[str, object] = {
+        "tries": CustomerTag.tries - untried,
+        "touched_seq": sequence.draw(session),
+    }
+    operation_values: dict[str, object] = {"tries": TagOperation.tries - untried, "reason": answer.reason}
+    if answer.refused:
+        cell_values["sent"] = None
+        operation_values["state"] = "pending"
+    session.execute(
+        update(CustomerTag)
+        .where(CustomerTag.relation_id == push.relation_id, CustomerTag.tag_id.in_(push.tag_ids))
+        .values(**cell_values)
+    )
+    session.execute(
+        update(TagOperation)
+        .where(
+            TagOperation.relation_id == push.relation_id,
+            TagOperation.tag_id.in_(push.tag_ids),
+            TagOperation.state == "sent",
+        )
+        .values(**operation_values)
+    )

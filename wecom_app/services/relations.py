@@ -1,0 +1,62 @@
+"""The life of a relation: opened by an event or a look, closed by an event, reopened as a new epoch."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from wecom_app.models import Channel, Relation
+from wecom_app.services import cells, customers, sequence
+
+
+def open_epoch(session: Session, relation: Relation, now: datetime, *, half: bool = False) -> None:
+    """Begin a new epoch of a relation; a full one gets a cell for every tag the customer has."""
+    relation.life_seq = sequence.draw(session)
+    relation.seen_seq = relation.seen_seq if relation.lost_at is not None else 0
+    relation.half = half
+    relation.opened_at = now
+    relation.lost_at = None
+    relation.lost_by = None
+    relation.epoch_at = None
+    relation.source_known = False
+    relation.channel_id = None
+    relation.state = None
+    relation.add_way = None
+    session.flush()
+    if not half:
+        cells.open_relation(session, relation, now)
+
+
+def confirm_half(session: Session, relation: Relation, now: datetime) -> None:
+    """The member has accepted: the relation is a full one from now on."""
+    relation.half = False
+    session.flush()
+    cells.open_relation(session, relation, now)
+
+
+def close_epoch(session: Session, relation: Relation, lost_by: str, lost_at: datetime, now: datetime) -> None:
+    """End the relation; what was to be pushed to it is void, the customer's own tags stay."""
+    cells.close_relation(session, relation, now, reason="好友关系已解除")
+    relation.lost_at = lost_at
+    relation.lost_by = lost_by
+    relation.life_seq = sequence.draw(session)
+    session.flush()
+
+
+def set_state(session: Session, relation: Relation, state: str | None) -> Channel | None:
+    """Note WeCom's State on the relation and return the channel it names, None if it is not ours."""
+    if not state:
+        return None
+    channel = session.execute(select(Channel).where(Channel.state == state)).scalar_one_or_none()
+    relation.state = state
+    relation.channel_id = channel.id if channel else None
+    session.flush()
+    return channel
+
+
+def find_or_create(session: Session, customer_id: int, staff_id: int, now: datetime) -> tuple[Relation, bool]:
+    """Return the relation and whether it was made just now."""
+    relation = customers.find_relation(session, customer_id, staff_id)
+    if relation is not None:
+        return relation, False
+    return customers.new_relation(session, customer_id, staff_id, now), True

@@ -1,0 +1,100 @@
+"""The `Runtime`: everything a use case needs, put together by `bootstrap` and handed to services and web.
+
+A function whose first argument is `session` joins the caller's transaction; one whose first argument is
+`runtime` opens its own short transactions and may use the network between them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from wecom_app.clock import Clock
+from wecom_app.config import Settings
+from wecom_app.db import Database
+from wecom_app.domain.keys import Slugify
+from wecom_app.services.metrics import Metrics
+from wecom_app.services.ports import CallbackCipher, Intake, JobArgs, JobQueue, WeCom
+
+JobHandler = Callable[["Runtime", JobArgs], None]
+"""Runs one job; must be safe to run again. What it raises decides: AppError.retryable, else dead."""
+
+
+@dataclass(frozen=True)
+class JobKind:
+    """How a kind of job runs, and when it is given up.
+
+    A failure that is ours (any exception without `retryable`) is tried `max_attempts` times in all, an AppError
+    that says it is not retryable just once; a failure of the outside world (AppError.retryable) is retried,
+    ever more slowly, until the job is `give_up_after` old.
+    """
+
+    handler: JobHandler
+    max_attempts: int = 5
+    give_up_after: timedelta = timedelta(days=3)
+
+
+ENQUEUED = "enqueued"
+"""Key in `session.info` that `JobQueue.enqueue` sets to True."""
+
+
+class SimulatedCrash(BaseException):
+    """Raised by a test's crash hook; a BaseException so that no handler takes it for an ordinary failure."""
+
+
+@dataclass
+class Runtime:
+    settings: Settings
+    clock: Clock
+    database: Database
+    metrics: Metrics
+    wecom: WeCom
+    cipher: CallbackCipher
+    slugify: Slugify
+    queue: JobQueue = field(init=False)
+    intake: Intake = field(init=False)
+    threads: bool = True
+    crash_hook: Callable[[str], None] | None = None
+
+    def read(self) -> AbstractContextManager[Session]:
+        """One snapshot of the database that cannot write."""
+        return self.database.read()
+
+    @contextmanager
+    def write(self, *, urgent: bool = False) -> Iterator[Session]:
+        """A short write transaction: no network inside, at most 500 rows or 50 ms.
+
+        Wakes the workers after the commit if jobs were enqueued in it.
+        """
+        with self.database.write(urgent=urgent) as session:
+            yield session
+        if session.info.get(ENQUEUED):
+            self.queue.wake()
+
+    def crash_point(self, name: str) -> None:
+        """Do nothing, unless a test has planned a crash at this named point."""
+        if self.crash_hook is not None:
+            self.crash_hook(name)
+
+    def run_until_idle(self, *, max_steps: int = 100_000) -> int:
+        """Run due jobs one after another until none is due; return how many ran."""
+        steps = 0
+        while steps < max_steps and self.queue.step():
+            steps += 1
+        return steps
+
+    def start(self, lanes: tuple[str, ...] | None = None) -> None:
+        """Start worker threads for the given lanes (default: all)."""
+        self.queue.start(lanes)
+
+    def stop(self) -> None:
+        """Stop threads and close the database."""
+        self.queue.stop()
+        self.intake.stop()
+        self.database.close()
+
+
+LANES: Mapping[str, int] = {"welcome": 8, "event": 4, "push": 4, "bulk": 8, "local": 2}
+"""Threads per lane: priorities alone do not protect the welcome message from bulk work."""

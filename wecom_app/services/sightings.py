@@ -1,0 +1,130 @@
+"""Taking in what WeCom tells of a customer: details, relations that appeared, tags, and the source tag.
+
+Called by `services.sync` with every answer of `externalcontact/get`, in one transaction.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from wecom_app.models import CustomerTag, Deployment, Relation
+from wecom_app.services import customers, looks, relations, sequence, sources, staff
+from wecom_app.services.context import Context
+from wecom_app.services.ports import ContactDetails, FollowUser
+
+
+@dataclass
+class Seen:
+    """What the answer brought about, over all relations."""
+
+    stale: bool = False
+    unknown_tags: bool = False
+    suspects: frozenset[int] = frozenset()
+
+
+def take_in(
+    session: Session,
+    context: Context,
+    customer_id: int,
+    details: ContactDetails,
+    seq: int,
+    generations: Mapping[int, int],
+    *,
+    in_library: frozenset[int] = frozenset(),
+) -> Seen:
+    """Write down the answer; `seq` was drawn, and `generations` (relation → dirt) noted, before asking.
+
+    A relation that the answer does not name stays as it is: no relation is closed by one answer.
+    """
+    customers.lock(session, [customer_id])
+    customers.update_details(session, customer_id, details, context.now)
+    staff_ids = staff.ensure(session, [follower.userid for follower in details.follow_users], context.now)
+    seen = Seen()
+    for follower in details.follow_users:
+        relation = _relation(session, context, customer_id, staff_ids[follower.userid], follower)
+        if relation is None or relation.life_seq > seq:
+            seen.stale = seen.stale or relation is not None
+            continue
+        outcome = looks.apply_look(
+            session,
+            relation,
+            follower.tag_ids,
+            seq,
+            queue=context.queue,
+            now=context.now,
+            in_library=in_library,
+        )
+        seen.stale = seen.stale or outcome.stale
+        seen.unknown_tags = seen.unknown_tags or outcome.unknown_tags
+        seen.suspects = seen.suspects | outcome.suspects
+        if outcome.suspects:
+            continue
+        relation.pulled_gen = max(relation.pulled_gen, generations.get(relation.id, 0))
+        if not relation.source_known and not relation.linked:
+            _tag_source(session, context, relation)
+    return seen
+
+
+def _relation(
+    session: Session, context: Context, customer_id: int, staff_id: int, follower: FollowUser
+) -> Relation | None:
+    """Return the live relation behind a follower, opened or reopened if an event was missed; None if lost."""
+    relation = customers.find_relation(session, customer_id, staff_id)
+    if relation is None:
+        relation = customers.new_relation(session, customer_id, staff_id, context.now)
+        relation.linked = follower.createtime < _live_since(session, context.now)
+        _begin(session, context, relation, follower)
+    elif relation.lost_at is not None:
+        if follower.createtime <= relation.lost_at:
+            return None
+        _begin(session, context, relation, follower)
+    elif relation.epoch_at is not None and relation.epoch_at != follower.createtime:
+        relations.close_epoch(session, relation, "customer", follower.createtime, context.now)
+        _begin(session, context, relation, follower)
+    elif relation.half:
+        relations.confirm_half(session, relation, context.now)
+    relation.epoch_at = follower.createtime
+    relation.add_way = follower.add_way
+    relation.remark = follower.remark
+    relation.description = follower.description
+    relation.remark_mobiles = list(follower.remark_mobiles)
+    if relation.state is None and follower.state:
+        _take_state(session, context, relation, follower.state)
+    session.flush()
+    return relation
+
+
+def _begin(session: Session, context: Context, relation: Relation, follower: FollowUser) -> None:
+    relations.open_epoch(session, relation, context.now)
+    relation.epoch_at = follower.createtime
+
+
+def _take_state(session: Session, context: Context, relation: Relation, state: str) -> None:
+    channel = relations.set_state(session, relation, state)
+    if channel is not None and not relation.source_known and not relation.linked:
+        sources.tag_by_channel(session, context, relation, channel)
+
+
+def _tag_source(session: Session, context: Context, relation: Relation) -> None:
+    """Tag the source, and count the look just taken as one of its cell: it was made in the same breath."""
+    tag_id = sources.tag_by_add_way(session, context, relation)
+    seen = sequence.draw(session)
+    session.execute(
+        update(CustomerTag)
+        .where(
+            CustomerTag.customer_id == relation.customer_id,
+            CustomerTag.relation_id == relation.id,
+            CustomerTag.tag_id == tag_id,
+            CustomerTag.base.is_(False),
+        )
+        .values(seen_seq=seen, touched_seq=seen)
+    )
+
+
+def _live_since(session: Session, now: datetime) -> datetime:
+    """Return when this deployment began: relations older than that are of the first link."""
+    began = session.execute(select(Deployment.created_at)).scalar_one_or_none()
+    return began or now

@@ -1,0 +1,88 @@
+"""Acquisition sources: the tags that a channel gives, and the source tag of contacts from outside channels."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from wecom_app.domain.tagging import Source
+from wecom_app.domain.vocabulary import UNKNOWN_SOURCE, SourceKind, source_name
+from wecom_app.models import Channel, ChannelTag, Relation, Tag
+from wecom_app.services import tagging, taxonomy
+from wecom_app.services.context import Context
+from wecom_app.services.history import Act
+from wecom_app.services.tagging import TagChange
+
+
+def tag_by_channel(session: Session, context: Context, relation: Relation, channel: Channel) -> None:
+    """Give the customer the channel's tags; tags that were archived or deleted meanwhile are left out."""
+    evidence = {
+        "channel_id": channel.id,
+        "channel_name": channel.name,
+        "source": channel.source,
+        "state": channel.state,
+        "relation_id": relation.id,
+        **_event_evidence(context),
+    }
+    query = (
+        select(ChannelTag.tag_id)
+        .join(Tag, Tag.id == ChannelTag.tag_id)
+        .where(ChannelTag.channel_id == channel.id, Tag.archived_at.is_(None), Tag.gone_at.is_(None))
+        .order_by(ChannelTag.position)
+    )
+    tag_ids = list(session.execute(query).scalars())
+    _apply(session, context, relation, tag_ids, ref=str(channel.id), evidence=evidence)
+    relation.source_known = True
+
+
+def tag_by_add_way(session: Session, context: Context, relation: Relation) -> int:
+    """Give the customer the source tag of how he was added; return the tag's id.
+
+    A State that no channel of ours carries counts as not recognised: a code of another tool, or a deleted one.
+    """
+    name = UNKNOWN_SOURCE if relation.state else source_name(relation.add_way)
+    tag_id = taxonomy.ensure_source_tag(session, context, name)
+    evidence = {
+        "add_way": relation.add_way,
+        "state": relation.state,
+        "relation_id": relation.id,
+        **_event_evidence(context),
+    }
+    ref = f"add_way:{relation.add_way or 0}"
+    _apply(session, context, relation, [tag_id], ref=ref, evidence=evidence)
+    relation.source_known = True
+    return tag_id
+
+
+def _apply(
+    session: Session,
+    context: Context,
+    relation: Relation,
+    tag_ids: list[int],
+    *,
+    ref: str,
+    evidence: Mapping[str, Any],
+) -> None:
+    source = Source(SourceKind.CHANNEL, ref)
+    scopes = taxonomy.scopes(session, tag_ids)
+    changes = [
+        TagChange(
+            relation.customer_id,
+            tag_id,
+            add=True,
+            source=source,
+            evidence=dict(evidence),
+            relation_id=relation.id if scopes[tag_id] == "relation" else 0,
+        )
+        for tag_id in tag_ids
+    ]
+    act = Act("channel", actor_ref=ref, event_id=context.event_id)
+    tagging.apply(session, changes, act, queue=context.queue, now=context.now)
+
+
+def _event_evidence(context: Context) -> dict[str, Any]:
+    if context.event_id is None:
+        return {}
+    occurred = context.occurred_at.isoformat() if context.occurred_at else None
+    return {"event_id": context.event_id, "occurred_at": occurred}

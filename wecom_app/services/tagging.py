@@ -1,0 +1,129 @@
+"""`apply`, the only way a tag changes: precedence, single choice, claims, history and the intent towards WeCom.
+
+Called by event handlers, the API, and by sync when it takes over what a person did in WeCom.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from wecom_app.domain.tagging import Source, Wish, decide
+from wecom_app.errors import InvalidInput
+from wecom_app.models.tagging import CUSTOMER_LEVEL
+from wecom_app.services import cells, customers, history, sequence, tag_units
+from wecom_app.services.history import Act
+from wecom_app.services.ports import JobQueue
+from wecom_app.services.tag_units import TagFacts, UnitKey, UnitRows
+
+
+@dataclass(frozen=True)
+class TagChange:
+    """A wish for one customer; `relation_id` is given for tags of groups with scope `relation`, else 0."""
+
+    customer_id: int
+    tag_id: int
+    add: bool
+    source: Source
+    evidence: dict[str, Any] = field(default_factory=dict)
+    relation_id: int = CUSTOMER_LEVEL
+    expires_at: datetime | None = None
+
+    def wish(self) -> Wish:
+        return Wish(self.tag_id, self.add, self.source, self.evidence, self.expires_at)
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A wish that changed nothing, and why: `outranked`, `absent` or `present`."""
+
+    customer_id: int
+    tag_id: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What became of the wishes; `change_set_id` is None where no tag changed."""
+
+    change_set_id: int | None = None
+    skipped: tuple[Skipped, ...] = ()
+
+
+def apply(
+    session: Session,
+    changes: Sequence[TagChange],
+    act: Act,
+    *,
+    queue: JobQueue,
+    now: datetime,
+    observed_on: int | None = None,
+) -> Applied:
+    """Carry out the wishes, in order, in the caller's transaction.
+
+    `observed_on` names the relation on which sync saw the values: its cells are left to sync.
+    Raises InvalidInput for a tag that is unknown, archived, gone or of the wrong scope.
+    """
+    if not changes:
+        return Applied()
+    customer_ids = sorted({change.customer_id for change in changes})
+    customers.lock(session, customer_ids)
+    facts = tag_units.load_facts(session, {change.tag_id for change in changes})
+    for change in changes:
+        _check(change, facts)
+    units = tag_units.load(session, customer_ids, facts)
+    expired = _expire(units, now)
+    skipped = _decide_all(changes, facts, units)
+    touched = [unit for unit in units.values() if unit.is_touched]
+    if not touched:
+        return Applied(skipped=tuple(skipped))
+    new = [unit for unit in touched if unit.has_new_value]
+    ver = sequence.draw(session) if new or any(unit.confirmed for unit in touched) else None
+    for unit in touched:
+        unit.stamp(now, ver)
+    tag_units.save(session, touched, now)
+    if not new:
+        return Applied(skipped=tuple(skipped))
+    change_set_id = history.record(session, new, act, now, expired=expired)
+    customers.raise_version(session, sorted({unit.key.customer_id for unit in new}))
+    cells.fan_out(session, new, facts, queue=queue, now=now, observed_on=observed_on)
+    return Applied(change_set_id, tuple(skipped))
+
+
+def _check(change: TagChange, facts: TagFacts) -> None:
+    tag = facts.tags.get(change.tag_id)
+    if tag is None:
+        raise InvalidInput("没有这个标签")
+    if change.add and not tag.live:
+        raise InvalidInput(f"标签「{tag.name}」已停用，不能再打")
+    if not facts.holds_truth(change.tag_id, change.relation_id):
+        raise InvalidInput(f"标签「{tag.name}」的适用范围不符：按好友关系打的标签需要指明成员")
+
+
+def _expire(units: dict[UnitKey, UnitRows], now: datetime) -> set[UnitKey]:
+    """Let go of what has run out before any wish is heard; return the units concerned."""
+    expired = set()
+    for key, unit in units.items():
+        held = unit.state.held
+        if held is not None and held.expires_at is not None and held.expires_at <= now:
+            wish = Wish(held.tag_id, add=False, source=held.source, evidence=held.evidence)
+            unit.take(decide(unit.state, wish), wish)
+            expired.add(key)
+    return expired
+
+
+def _decide_all(
+    changes: Sequence[TagChange], facts: TagFacts, units: dict[UnitKey, UnitRows]
+) -> list[Skipped]:
+    skipped = []
+    for change in changes:
+        key = facts.unit_key(change.customer_id, change.tag_id, change.relation_id)
+        unit = units.setdefault(key, UnitRows(key))
+        wish = change.wish()
+        decision = decide(unit.state, wish)
+        unit.take(decision, wish)
+        if not decision.changed:
+            skipped.append(Skipped(change.customer_id, change.tag_id, decision.refused or "present"))
+    return skipped

@@ -1,0 +1,257 @@
+"""The tag library on our side: groups and tags made, found and listed; `services.library` carries them to WeCom."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from wecom_app.domain.keys import is_key, make_key
+from wecom_app.domain.vocabulary import (
+    PUSHED,
+    SOURCE_GROUP_KEY,
+    SOURCE_GROUP_NAME,
+    Mirror,
+    Owner,
+    Scope,
+    Selection,
+)
+from wecom_app.errors import InvalidInput, NameTaken, NotFound
+from wecom_app.models import Tag, TagDimension, TagGroup
+from wecom_app.services.context import Context
+
+MAX_NAME = 30
+"""add_corp_tag: tag and group names, in characters."""
+LIBRARY_KIND = "library.push"
+
+
+@dataclass(frozen=True)
+class TagDraft:
+    """A tag to make; `key` is made from the name where it is None."""
+
+    name: str
+    key: str | None = None
+
+
+@dataclass(frozen=True)
+class GroupDraft:
+    """A group to make, with its tags; `key` is made from the name where it is None."""
+
+    name: str
+    dimension: str
+    tags: tuple[TagDraft, ...] = ()
+    key: str | None = None
+    selection: Selection = Selection.MULTI
+    scope: Scope = Scope.CUSTOMER
+    mirror: Mirror = Mirror.TWO_WAY
+
+
+def create_group(session: Session, context: Context, draft: GroupDraft) -> TagGroup:
+    """Make a group and its tags; raise NameTaken or InvalidInput. Creation at WeCom is asked for."""
+    if session.get(TagDimension, draft.dimension) is None:
+        raise InvalidInput(f"没有维度「{draft.dimension}」", details={"dimension": "未知的维度"})
+    name = clean_name(draft.name)
+    _free_group_name(session, name)
+    key = _group_key(session, context, draft, name)
+    group = TagGroup(
+        key=key,
+        name=name,
+        dimension=draft.dimension,
+        selection=draft.selection.value,
+        scope=draft.scope.value,
+        mirror=draft.mirror.value,
+        owner=Owner.OURS.value,
+        created_at=context.now,
+    )
+    session.add(group)
+    session.flush()
+    add_tags(session, context, group, draft.tags)
+    return group
+
+
+def add_tags(session: Session, context: Context, group: TagGroup, drafts: Sequence[TagDraft]) -> list[Tag]:
+    """Make tags in a group; raise NameTaken where a name stands in it already."""
+    names = [clean_name(draft.name) for draft in drafts]
+    if len(set(names)) < len(names):
+        raise InvalidInput("同一个标签组里的标签名不能重复")
+    present = set(
+        session.execute(
+            select(Tag.name).where(Tag.group_id == group.id, Tag.archived_at.is_(None), Tag.gone_at.is_(None))
+        ).scalars()
+    )
+    for name in names:
+        if name in present:
+            raise NameTaken(f"标签组「{group.name}」里已有标签「{name}」")
+    tags = []
+    for position, (name, draft) in enumerate(zip(names, drafts, strict=True)):
+        tag = Tag(
+            key=_tag_key(session, context, group, name, draft.key),
+            group_id=group.id,
+            name=name,
+            owner=Owner.OURS.value,
+            position=len(names) - position,
+            created_at=context.now,
+        )
+        session.add(tag)
+        session.flush()
+        tags.append(tag)
+    if tags and group.mirror in PUSHED:
+        request_push(session, context, group.id)
+    return tags
+
+
+def request_push(session: Session, context: Context, group_id: int) -> None:
+    """Have the group's missing tags made at WeCom."""
+    context.queue.enqueue(
+        session,
+        LIBRARY_KIND,
+        {"group_id": group_id},
+        lane="push",
+        key="library",
+        unique=str(group_id),
+        priority=10,
+    )
+
+
+def ensure_source_tag(session: Session, context: Context, name: str) -> int:
+    """Return the tag of this name in the group 获客来源, making tag and group on first use."""
+    group = find_group(session, SOURCE_GROUP_KEY)
+    if group is None:
+        group = _adopt_source_group(session, context)
+    tag = session.execute(
+        select(Tag).where(
+            Tag.group_id == group.id, Tag.name == name, Tag.archived_at.is_(None), Tag.gone_at.is_(None)
+        )
+    ).scalar_one_or_none()
+    if tag is None:
+        tag = add_tags(session, context, group, [TagDraft(name)])[0]
+    return tag.id
+
+
+def _adopt_source_group(session: Session, context: Context) -> TagGroup:
+    """Make the group; one of that name that came from WeCom serves as it is."""
+    standing = session.execute(
+        select(TagGroup).where(
+            TagGroup.name == SOURCE_GROUP_NAME, TagGroup.archived_at.is_(None), TagGroup.gone_at.is_(None)
+        )
+    ).scalar_one_or_none()
+    if standing is not None:
+        return standing
+    draft = GroupDraft(SOURCE_GROUP_NAME, "basic_info", key=SOURCE_GROUP_KEY)
+    return create_group(session, context, draft)
+
+
+def find_group(session: Session, key: str) -> TagGroup | None:
+    """Return the live group with this key."""
+    return session.execute(
+        select(TagGroup).where(
+            TagGroup.key == key, TagGroup.archived_at.is_(None), TagGroup.gone_at.is_(None)
+        )
+    ).scalar_one_or_none()
+
+
+def get_group(session: Session, key: str) -> TagGroup:
+    """Return the live group with this key; raise NotFound."""
+    group = find_group(session, key)
+    if group is None:
+        raise NotFound(f"没有标签组「{key}」")
+    return group
+
+
+def list_groups(session: Session, *, after_id: int | None = None, limit: int = 50) -> list[TagGroup]:
+    """Return the live groups, oldest first."""
+    query = select(TagGroup).where(TagGroup.archived_at.is_(None), TagGroup.gone_at.is_(None))
+    if after_id is not None:
+        query = query.where(TagGroup.id > after_id)
+    return list(session.execute(query.order_by(TagGroup.id).limit(limit)).scalars())
+
+
+def tags_of(session: Session, group_ids: Sequence[int]) -> dict[int, list[Tag]]:
+    """Return the live tags of groups, by group, in their order."""
+    query = select(Tag).where(Tag.group_id.in_(group_ids), Tag.archived_at.is_(None), Tag.gone_at.is_(None))
+    found: dict[int, list[Tag]] = {}
+    for tag in session.execute(query.order_by(Tag.position.desc(), Tag.id)).scalars():
+        found.setdefault(tag.group_id, []).append(tag)
+    return found
+
+
+def list_tags(
+    session: Session, *, after_id: int | None = None, limit: int = 50
+) -> list[tuple[Tag, TagGroup]]:
+    """Return the live tags with their groups, oldest first."""
+    query = (
+        select(Tag, TagGroup)
+        .join(TagGroup, TagGroup.id == Tag.group_id)
+        .where(Tag.archived_at.is_(None), Tag.gone_at.is_(None))
+    )
+    if after_id is not None:
+        query = query.where(Tag.id > after_id)
+    return [(tag, group) for tag, group in session.execute(query.order_by(Tag.id).limit(limit))]
+
+
+def find_tags(session: Session, keys: Sequence[str]) -> dict[str, Tag]:
+    """Return the live tags with these keys, by key; raise InvalidInput naming those that are not there."""
+    rows = session.execute(
+        select(Tag).where(Tag.key.in_(keys), Tag.archived_at.is_(None), Tag.gone_at.is_(None))
+    ).scalars()
+    found = {tag.key: tag for tag in rows}
+    missing = sorted(set(keys) - set(found))
+    if missing:
+        raise InvalidInput(f"没有这些标签：{'、'.join(missing)}", details={"tags": missing})
+    return found
+
+
+def scopes(session: Session, tag_ids: Sequence[int]) -> Mapping[int, str]:
+    """Return each tag's scope."""
+    query = (
+        select(Tag.id, TagGroup.scope).join(TagGroup, TagGroup.id == Tag.group_id).where(Tag.id.in_(tag_ids))
+    )
+    return {tag_id: scope for tag_id, scope in session.execute(query)}
+
+
+def clean_name(name: str) -> str:
+    """Return the name without surrounding space; raise InvalidInput if it is empty or too long for WeCom."""
+    cleaned = name.strip()
+    if not cleaned or len(cleaned) > MAX_NAME:
+        raise InvalidInput(f"名称需为 1 到 {MAX_NAME} 个字")
+    if any(ord(character) < 32 for character in cleaned):
+        raise InvalidInput("名称不能含有换行等控制字符")
+    return cleaned
+
+
+def taken_keys(session: Session, table: type[Tag] | type[TagGroup], prefix: str) -> set[str]:
+    """Return all keys ever used that begin with `prefix`."""
+    return set(
+        session.execute(select(table.key).where(table.key.startswith(prefix, autoescape=True))).scalars()
+    )
+
+
+def _free_group_name(session: Session, name: str) -> None:
+    standing = session.execute(
+        select(TagGroup.key).where(
+            TagGroup.name == name, TagGroup.archived_at.is_(None), TagGroup.gone_at.is_(None)
+        )
+    ).scalar_one_or_none()
+    if standing is not None:
+        raise NameTaken(f"已有同名标签组「{name}」", details={"key": standing})
+
+
+def _group_key(session: Session, context: Context, draft: GroupDraft, name: str) -> str:
+    if draft.key is None:
+        taken = taken_keys(session, TagGroup, draft.dimension)
+        return make_key(draft.dimension, context.slugify(name), taken)
+    return _given_key(session, TagGroup, draft.key)
+
+
+def _tag_key(session: Session, context: Context, group: TagGroup, name: str, key: str | None) -> str:
+    if key is not None:
+        return _given_key(session, Tag, key)
+    return make_key(group.key, context.slugify(name), taken_keys(session, Tag, group.key))
+
+
+def _given_key(session: Session, table: type[Tag] | type[TagGroup], key: str) -> str:
+    if not is_key(key):
+        raise InvalidInput("key 只能由小写字母、数字、下划线组成，最多四段，以点分隔", details={"key": key})
+    if session.execute(select(table.id).where(table.key == key)).first() is not None:
+        raise NameTaken(f"key「{key}」已被使用过，不能重复", details={"key": key})
+    return key

@@ -1,0 +1,224 @@
+"""The welcome message: decided, worded and sent within its 20 seconds; run by the job `welcome.send`.
+
+It waits for nothing: neither for the handling of its event nor for details that it can do without.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from wecom_app.domain.messages import MAX_TEXT_BYTES, cut_to_bytes, fill, placeholders_in, text, without_name
+from wecom_app.errors import AppError, WeComError, WelcomeTaken, WelcomeTooLate
+from wecom_app.models import Channel, Customer, InboxEvent, Staff, Welcome
+from wecom_app.services import inbox
+from wecom_app.services.ports import JobArgs, WelcomeMessage
+from wecom_app.services.runtime import Runtime
+from wecom_app.services.upsert import insert_ignore
+
+CODE_LIFE = timedelta(seconds=18)
+"""A welcome code lives 20 s from the event; two are kept for the call itself."""
+CREDIBLE_DELAY = timedelta(seconds=20)
+"""A larger difference between CreateTime and receipt, or a negative one, is clock skew, not delay."""
+NAME_WAIT_S = 3.0
+RETRY_S = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be said to whom; `template` is None where there is nothing to say."""
+
+    welcome_id: int
+    code: str
+    external_userid: str
+    deadline: datetime
+    template: str | None
+    fallback: str | None
+    attachments: tuple[Mapping[str, Any], ...]
+    names: Mapping[str, str]
+    customer_name: str
+    tried: bool
+    """An earlier call ended without an answer that we know of: it may have gone through."""
+
+
+def send(runtime: Runtime, args: JobArgs) -> None:
+    """Send the welcome of one event, at most once with success; raises only what can be tried again in time."""
+    with runtime.write() as session:
+        plan = _plan(session, runtime, int(args["event_id"]))
+    if plan is None:
+        return
+    if plan.template is None and not plan.attachments:
+        _finish(runtime, plan, "none", None)
+        return
+    wording = _wording(runtime, plan)
+    if runtime.clock.now() >= plan.deadline:
+        _finish(runtime, plan, "expired", wording, reason="超过 20 秒时限，未发送")
+        return
+    with runtime.write() as session:
+        welcome = session.get_one(Welcome, plan.welcome_id)
+        welcome.tries += 1
+        welcome.text = wording
+    runtime.crash_point("welcome.before_call")
+    _call(runtime, plan, wording)
+
+
+def _call(runtime: Runtime, plan: Plan, wording: str | None) -> None:
+    runtime.metrics.welcome_delay.observe(
+        max(0.0, (runtime.clock.now() - (plan.deadline - CODE_LIFE)).total_seconds())
+    )
+    try:
+        runtime.wecom.send_welcome(plan.code, WelcomeMessage(wording, plan.attachments))
+    except (WelcomeTooLate, WelcomeTaken) as error:
+        if plan.tried:
+            _finish(
+                runtime, plan, "sent", wording, reason="上一次请求已送达，回包丢失", errcode=error.errcode
+            )
+            return
+        status = "expired" if isinstance(error, WelcomeTooLate) else "taken"
+        _finish(runtime, plan, status, wording, reason=error.message, errcode=error.errcode)
+    except WeComError as error:
+        if not error.retryable:
+            _finish(runtime, plan, "failed", wording, reason=error.message, errcode=error.errcode)
+            return
+        error.retry_after_s = RETRY_S
+        raise
+    else:
+        runtime.crash_point("welcome.after_call")
+        _finish(runtime, plan, "sent", wording)
+
+
+def _plan(session: Session, runtime: Runtime, event_id: int) -> Plan | None:
+    """Return what to do, with the welcome's row made; None if it has come to its end already."""
+    event = inbox.get(session, event_id)
+    fields = event.fields or {}
+    code = text(fields, "WelcomeCode")
+    channel = _channel(session, text(fields, "State"))
+    deadline = deadline_of(event.received_at, event.occurred_at)
+    if not deadline.credible:
+        runtime.metrics.clock_skew.set(deadline.difference_s)
+        log.warning("welcome.clock_skew", event_id=event_id, difference_s=deadline.difference_s)
+    row = {
+        "event_id": event_id,
+        "code": code[:512],
+        "external_userid": text(fields, "ExternalUserID")[:64],
+        "userid": text(fields, "UserID")[:64],
+        "state": text(fields, "State")[:64] or None,
+        "channel_id": channel.id if channel else None,
+        "status": "waiting",
+        "deadline_at": deadline.at,
+        "tries": 0,
+        "received_at": event.received_at,
+    }
+    insert_ignore(session, Welcome, [row], ["code"])
+    welcome = session.execute(select(Welcome).where(Welcome.code == row["code"])).scalar_one()
+    if welcome.status != "waiting" or welcome.event_id != event_id:
+        return None
+    return Plan(
+        welcome_id=welcome.id,
+        code=code,
+        external_userid=welcome.external_userid,
+        deadline=welcome.deadline_at,
+        template=channel.welcome_text if channel else None,
+        fallback=channel.welcome_fallback_text if channel else None,
+        attachments=tuple(channel.attachments) if channel else (),
+        names=_names(session, runtime, event, channel),
+        customer_name=_customer_name(session, welcome.external_userid),
+        tried=welcome.tries > 0,
+    )
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """The last moment to send, and how far receipt and CreateTime lie apart."""
+
+    at: datetime
+    difference_s: float
+    credible: bool
+
+
+def deadline_of(received_at: datetime, occurred_at: datetime | None) -> Deadline:
+    """Return the deadline: 18 s after receipt, earlier by the callback's own delay where that is believable.
+
+    CreateTime has whole seconds, so a difference of up to one second below zero is no skew.
+    """
+    if occurred_at is None:
+        return Deadline(received_at + CODE_LIFE, 0.0, credible=True)
+    delay = received_at - occurred_at
+    if timedelta(0) <= delay <= CREDIBLE_DELAY:
+        return Deadline(received_at + CODE_LIFE - delay, delay.total_seconds(), credible=True)
+    small = timedelta(seconds=-1) <= delay < timedelta(0)
+    return Deadline(received_at + CODE_LIFE, delay.total_seconds(), credible=small)
+
+
+def _channel(session: Session, state: str) -> Channel | None:
+    if not state:
+        return None
+    return session.execute(select(Channel).where(Channel.state == state)).scalar_one_or_none()
+
+
+def _names(session: Session, runtime: Runtime, event: InboxEvent, channel: Channel | None) -> dict[str, str]:
+    userid = text(event.fields or {}, "UserID")
+    name = session.execute(select(Staff.name).where(Staff.userid_key == userid.lower())).scalar_one_or_none()
+    today = event.received_at.astimezone(ZoneInfo(runtime.settings.time_zone))
+    return {
+        "staff_name": name or "",
+        "channel_name": channel.name if channel else "",
+        "date": f"{today.month}月{today.day}日",
+    }
+
+
+def _customer_name(session: Session, external_userid: str) -> str:
+    query = select(Customer.name).where(Customer.external_userid == external_userid)
+    return session.execute(query).scalar_one_or_none() or ""
+
+
+def _wording(runtime: Runtime, plan: Plan) -> str | None:
+    """Return the text with its names; without the customer's where WeCom does not tell it in time."""
+    if plan.template is None:
+        return None
+    template, names = plan.template, dict(plan.names)
+    if "customer_name" in placeholders_in(template):
+        name = plan.customer_name or _ask_name(runtime, plan)
+        if name:
+            names["customer_name"] = name
+        else:
+            template = plan.fallback or without_name(template)
+    return cut_to_bytes(fill(template, names), MAX_TEXT_BYTES)
+
+
+def _ask_name(runtime: Runtime, plan: Plan) -> str:
+    left = (plan.deadline - runtime.clock.now()).total_seconds()
+    wait = min(NAME_WAIT_S, left - 2.0)
+    if wait <= 0:
+        return ""
+    try:
+        return runtime.wecom.get_contact(plan.external_userid, urgent=True, timeout_s=wait).name
+    except AppError as error:
+        log.info("welcome.name_unknown", welcome_id=plan.welcome_id, error=error.code)
+        return ""
+
+
+def _finish(
+    runtime: Runtime,
+    plan: Plan,
+    status: str,
+    wording: str | None,
+    *,
+    reason: str | None = None,
+    errcode: int | None = None,
+) -> None:
+    with runtime.write() as session:
+        welcome = session.get_one(Welcome, plan.welcome_id)
+        welcome.status = status
+        welcome.text = wording
+        welcome.reason = reason
+        welcome.errcode = errcode
+        welcome.finished_at = runtime.clock.now()
+    runtime.metrics.welcomes.labels(status).inc()

@@ -1,0 +1,1 @@
+"""What people do in the WeCom client and the admin console, one module for each kind of thing."""

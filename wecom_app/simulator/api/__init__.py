@@ -1,0 +1,1 @@
+"""WeCom's server API, one module for each family of endpoints; `table` joins them for the gateway."""

@@ -1,0 +1,25 @@
+"""`/api/v1`: for programs, with a bearer key; reads no cookie."""
+
+from functools import partial
+
+from flask import Blueprint, Response, jsonify
+
+from wecom_app.web.api import channels, customers, openapi, repair, tags
+from wecom_app.web.api.endpoint import PREFIX, serve
+
+ENDPOINTS = (*customers.ENDPOINTS, *tags.ENDPOINTS, *channels.ENDPOINTS, *repair.ENDPOINTS)
+
+
+def make_blueprint() -> Blueprint:
+    """Return the API's routes, made from its endpoints."""
+    blueprint = Blueprint("api", __name__, url_prefix=PREFIX)
+    for endpoint in ENDPOINTS:
+        view = partial(serve, endpoint)
+        blueprint.add_url_rule(endpoint.path, endpoint.name, view, methods=[endpoint.method])
+    blueprint.add_url_rule("/openapi.json", "openapi", describe)
+    return blueprint
+
+
+def describe() -> Response:
+    """The API's description; needs no key."""
+    return jsonify(openapi.document(ENDPOINTS))

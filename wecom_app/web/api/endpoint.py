@@ -1,0 +1,144 @@
+"""How an API endpoint is described and served: key, scope, validation, repeated requests, the answer's shape.
+
+Each module of this package ends in a tuple of `Endpoint`; `openapi` reads the same tuples.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, g, request
+from pydantic import BaseModel, ValidationError
+
+from wecom_app.errors import AppError, InvalidInput, NotAllowed, NotSignedIn
+from wecom_app.services import accounts
+from wecom_app.services.accounts import Caller, KeyScope, StoredAnswer
+from wecom_app.services.runtime import Runtime
+from wecom_app.web.state import runtime
+
+PREFIX = "/api/v1"
+MAX_IDEMPOTENCY_KEY = 128
+
+
+class NoQuery(BaseModel):
+    """An endpoint without query parameters."""
+
+
+class NoBody(BaseModel):
+    """An endpoint without a body."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request that was let in and read."""
+
+    runtime: Runtime
+    caller: Caller
+    path: Mapping[str, Any]
+    query: Any
+    body: Any
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One method of one path; `path` is written as Flask writes it, without the prefix."""
+
+    method: str
+    path: str
+    scope: KeyScope
+    summary: str
+    view: Callable[[Call], BaseModel]
+    returns: type[BaseModel]
+    query: type[BaseModel] = NoQuery
+    body: type[BaseModel] = NoBody
+    status: int = 200
+
+    @property
+    def name(self) -> str:
+        return self.view.__name__
+
+
+def serve(endpoint: Endpoint, **path: Any) -> Response:
+    """Answer one request to an endpoint."""
+    caller = _caller(endpoint.scope)
+    call = Call(
+        runtime(),
+        caller,
+        path,
+        _validated(endpoint.query, request.args.to_dict()),
+        _validated(endpoint.body, _json_body()) if endpoint.body is not NoBody else None,
+    )
+    key = request.headers.get("Idempotency-Key")
+    if endpoint.method != "POST" or key is None:
+        return _response(_answer(endpoint, call))
+    return _response(_answer_once(endpoint, call, key))
+
+
+def _caller(scope: KeyScope) -> Caller:
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer":
+        raise NotSignedIn
+    with runtime().read() as session:
+        caller = accounts.authenticate(session, token.strip())
+    if not caller.may(scope):
+        raise NotAllowed(f"这个接口密钥没有「{scope}」权限")
+    return caller
+
+
+def _answer(endpoint: Endpoint, call: Call) -> StoredAnswer:
+    found = endpoint.view(call)
+    return StoredAnswer(endpoint.status, found.model_dump_json(by_alias=True))
+
+
+def _answer_once(endpoint: Endpoint, call: Call, key: str) -> StoredAnswer:
+    """Answer, or give the first answer again; a failure that may pass frees the key."""
+    if not 0 < len(key) <= MAX_IDEMPOTENCY_KEY:
+        raise InvalidInput(f"Idempotency-Key 需为 1 到 {MAX_IDEMPOTENCY_KEY} 个字符")
+    text = f"{request.method} {request.path}\n".encode() + request.get_data()
+    digest = hashlib.sha256(text).hexdigest()
+    with call.runtime.write() as session:
+        stored = accounts.begin_once(session, call.caller, key, digest, call.runtime.clock.now())
+    if stored is not None:
+        return stored
+    answer = None
+    try:
+        answer = _answer(endpoint, call)
+    except AppError as error:
+        if not error.retryable and error.http_status < 500:
+            answer = StoredAnswer(error.http_status, _error_body(error))
+        raise
+    finally:
+        with call.runtime.write() as session:
+            accounts.end_once(session, call.caller, key, answer)
+    return answer
+
+
+def _error_body(error: AppError) -> str:
+    body: dict[str, object] = {"error": error.code, "message": error.message}
+    if error.details:
+        body["details"] = error.details
+    return json.dumps({**body, "request_id": g.request_id}, ensure_ascii=False)
+
+
+def _json_body() -> Any:
+    try:
+        return json.loads(request.get_data())
+    except (ValueError, RecursionError):
+        raise InvalidInput("请求内容不是有效的 JSON") from None
+
+
+def _validated(model: type[BaseModel], values: Any) -> BaseModel:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        details = {
+            ".".join(str(part) for part in item["loc"]) or "body": item["msg"]
+            for item in error.errors(include_input=False, include_url=False, include_context=False)
+        }
+        raise InvalidInput(details=details) from None
+
+
+def _response(answer: StoredAnswer) -> Response:
+    return Response(answer.body, answer.status, mimetype="application/json")

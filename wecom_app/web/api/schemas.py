@@ -1,0 +1,262 @@
+"""The API's shapes, in and out, as docs/guide and OpenAPI show them; additive changes only."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+from wecom_app.domain.vocabulary import Mirror, Scope, Selection
+
+
+def _utc(value: datetime) -> str:
+    text = value.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+Moment = Annotated[datetime, PlainSerializer(_utc, return_type=str)]
+"""A time, in UTC with a trailing Z."""
+Item = TypeVar("Item", bound=BaseModel)
+
+
+class Given(BaseModel):
+    """Parent of all bodies: a field that we do not know is an error, not silently dropped."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class PageQuery(BaseModel):
+    """Paging: `cursor` is what the last page's `next_cursor` said."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cursor: Annotated[int, Field(ge=1, lt=2**63)] | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class StateQuery(PageQuery):
+    state: Annotated[str, Field(max_length=32)] | None = None
+
+
+class Page(BaseModel, Generic[Item]):
+    items: list[Item]
+    next_cursor: str | None
+
+
+class Sync(BaseModel):
+    """Agreement with WeCom; `local` means that nothing is to be agreed on."""
+
+    state: Literal["synced", "pending", "failed", "local"]
+    reason: str | None = None
+
+
+class Source(BaseModel):
+    """Who or what set the tag."""
+
+    kind: str
+    ref: str | None
+    actor: str | None
+
+
+class ChannelName(BaseModel):
+    id: int
+    name: str
+
+
+class RelationOut(BaseModel):
+    userid: str
+    add_way: int | None
+    state: str | None
+    channel: ChannelName | None
+    created_at: Moment
+    lost_at: Moment | None
+    lost_by: Literal["customer", "staff", "transfer"] | None
+
+
+class CustomerTagOut(BaseModel):
+    key: str
+    name: str
+    group: str
+    dimension: str
+    scope: Scope
+    relations: list[str]
+    source: Source
+    set_at: Moment
+    expires_at: Moment | None
+    evidence: dict[str, Any]
+    sync: Sync
+
+
+class Removing(BaseModel):
+    key: str
+    reason: str | None
+
+
+class CustomerOut(BaseModel):
+    external_userid: str
+    name: str
+    type: Literal["wechat", "wecom"]
+    state: Literal["active", "lost"]
+    version: int
+    relations: list[RelationOut]
+    tags: list[CustomerTagOut]
+    removing: list[Removing]
+
+
+class HistoryOut(BaseModel):
+    id: int
+    at: Moment
+    op: Literal["add", "remove", "expire"]
+    key: str
+    userid: str | None
+    source: Source
+    evidence: dict[str, Any]
+    change_set_id: int
+
+
+Key = Annotated[str, Field(min_length=1, max_length=200)]
+Userid = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class TagEdit(Given):
+    """Tags to add and to remove, by key; `userid` names the relation for tags of scope `relation`."""
+
+    add: Annotated[list[Key], Field(max_length=200)] = []
+    remove: Annotated[list[Key], Field(max_length=200)] = []
+    userid: Userid | None = None
+    reason: Annotated[str, Field(max_length=300)] | None = None
+
+
+class SkippedTag(BaseModel):
+    key: str
+    reason: Literal["outranked", "absent", "present"]
+
+
+class TagEditOut(BaseModel):
+    change_set_id: int | None
+    tags: list[CustomerTagOut]
+    skipped: list[SkippedTag]
+
+
+Name = Annotated[str, Field(min_length=1, max_length=30)]
+
+
+class TagName(Given):
+    name: Name
+    key: Key | None = None
+
+
+class GroupIn(Given):
+    name: Name
+    dimension: Annotated[str, Field(min_length=1, max_length=64)]
+    tags: Annotated[list[TagName], Field(max_length=500)] = []
+    key: Key | None = None
+    selection: Selection = Selection.MULTI
+    scope: Scope = Scope.CUSTOMER
+    mirror: Mirror = Mirror.TWO_WAY
+
+
+class TagIn(Given):
+    """A tag for a group; `group` is the group's key."""
+
+    name: Name
+    group: Key
+    key: Key | None = None
+
+
+class TagOut(BaseModel):
+    key: str
+    name: str
+    group: str
+    dimension: str
+    wecom_tag_id: str | None
+    owner: Literal["ours", "foreign"]
+    sync: Sync
+
+
+class GroupOut(BaseModel):
+    key: str
+    name: str
+    dimension: str
+    selection: Selection
+    scope: Scope
+    mirror: Mirror
+    owner: Literal["ours", "foreign"]
+    wecom_group_id: str | None
+    tags: list[TagOut]
+
+
+class Link(Given):
+    """A link under the welcome text (send_welcome_msg: title ≤ 128 bytes, desc ≤ 512 bytes)."""
+
+    title: Annotated[str, Field(min_length=1, max_length=128)]
+    url: Annotated[str, Field(min_length=1, max_length=2048, pattern=r"^https?://")]
+    picurl: Annotated[str, Field(max_length=2048, pattern=r"^https?://")] | None = None
+    desc: Annotated[str, Field(max_length=512)] | None = None
+
+
+class LinkAttachment(Given):
+    msgtype: Literal["link"]
+    link: Link
+
+
+class WelcomeIn(Given):
+    text: Annotated[str, Field(max_length=4000)] | None = None
+    fallback_text: Annotated[str, Field(max_length=4000)] | None = None
+    attachments: list[LinkAttachment] = []
+
+
+class ChannelIn(Given):
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    source: Name
+    staff: Annotated[list[Userid], Field(min_length=1, max_length=100)]
+    tags: Annotated[list[Key], Field(max_length=100)] = []
+    welcome: WelcomeIn = WelcomeIn()
+    state: Annotated[str, Field(min_length=1, max_length=30)] | None = None
+
+
+class WelcomeOut(BaseModel):
+    text: str | None
+    fallback_text: str | None
+    attachments: list[dict[str, Any]]
+
+
+class ChannelOut(BaseModel):
+    id: int
+    name: str
+    source: str
+    staff: list[str]
+    tags: list[str]
+    welcome: WelcomeOut
+    state: str
+    config_id: str | None
+    qr_code: str | None
+    sync: Sync
+    created_at: Moment
+
+
+class InboxOut(BaseModel):
+    id: int
+    event: str
+    change_type: str
+    subject: str
+    state: str
+    deliveries: int
+    occurred_at: Moment | None
+    received_at: Moment
+    handled_at: Moment | None
+    error: str | None
+
+
+class JobOut(BaseModel):
+    id: int
+    kind: str
+    lane: str
+    state: str
+    key: str | None
+    args: dict[str, Any]
+    attempts: int
+    priority: int
+    run_at: Moment
+    last_error: str | None
+    created_at: Moment
+    finished_at: Moment | None
