@@ -147,7 +147,9 @@ class Settings(BaseSettings):
         missing = [name for name in WECOM_NAMES if getattr(self, name.lower()) is None]
         if missing:
             raise ConfigurationError(f"缺少设置：{'、'.join(missing)}（见 .env.example）")
-        assert self.wecom_corp_id and self.wecom_agent_id and self.wecom_secret
+        assert self.wecom_corp_id
+        assert self.wecom_agent_id
+        assert self.wecom_secret
         return WeComSettings(
             corp_id=self.wecom_corp_id,
             agent_id=self.wecom_agent_id,
@@ -163,7 +165,8 @@ class Settings(BaseSettings):
         return self.secret_key.get_secret_value()
 
     def _callback_keys(self) -> tuple[CallbackKey, ...]:
-        assert self.wecom_callback_token and self.wecom_callback_aes_key
+        assert self.wecom_callback_token
+        assert self.wecom_callback_aes_key
         tokens, keys = _split(self.wecom_callback_token), _split(self.wecom_callback_aes_key)
         if len(tokens) != len(keys):
             raise ConfigurationError(

@@ -157,9 +157,8 @@ class Database:
         if not self._writer_lock.acquire(urgent=urgent, timeout_s=LOCK_WAIT_S):
             raise Unavailable
         try:
-            with _reachable(), self._writer.connect() as connection:
-                with self._begin_immediate(connection):
-                    yield from _session(connection)
+            with _reachable(), self._writer.connect() as connection, self._begin_immediate(connection):
+                yield from _session(connection)
         finally:
             self._writer_lock.release()
 

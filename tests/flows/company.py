@@ -1,13 +1,13 @@
 """A small company on WeCom: zhang and wang sell, chen does not; used by the flow, fault and web tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import requests
 from flask import Flask
 from flask.testing import FlaskClient
-from tests.wsgi_transport import WsgiAdapter
 
+from tests.wsgi_transport import WsgiAdapter
 from wecom_app.bootstrap import build_runtime
 from wecom_app.clock import ManualClock
 from wecom_app.config import Settings, load_settings
@@ -31,6 +31,7 @@ class Company:
         self.web: Flask
         self.client: FlaskClient
         self.headers: dict[str, str] = {}
+        self._held: list[tuple[str, bytes]] | None = None
         self.start()
 
     def start(self) -> None:
@@ -68,7 +69,22 @@ class Company:
 
     def post_callback(self, url: str, body: bytes, _timeout_s: float) -> int:
         """Carry one callback from the simulator to the application."""
+        if self._held is not None:
+            self._held.append((url, body))
+            return 200
         return self.client.post(url.removeprefix("http://app.test"), data=body).status_code
+
+    def hold_callbacks(self) -> None:
+        """Keep callbacks back that the simulator sends from now on."""
+        self._held = []
+
+    def release_callbacks(self, order: Sequence[int] | None = None) -> None:
+        """Deliver what was held, in the given order, settling after each."""
+        held, self._held = self._held or [], None
+        for index in order if order is not None else range(len(held)):
+            url, body = held[index]
+            assert self.post_callback(url, body, 5.0) == 200
+            self.settle()
 
     def settle(self) -> None:
         """Deliver callbacks and run jobs until nothing moves."""

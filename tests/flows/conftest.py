@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.flows.company import Company, open_company
 
+from tests.flows.company import Company, open_company
 from wecom_app.clock import ManualClock
 
 

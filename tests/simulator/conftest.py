@@ -12,9 +12,7 @@ from wecom_app.simulator.config import AppConfig, SimulatorConfig
 from wecom_app.simulator.server import Simulator
 
 OTHER_APP = AppConfig(secret="secret-of-another-app", agent_id=1000009)
-NOT_ALLOWED_APP = AppConfig(
-    secret="secret-of-an-app-without-contacts", agent_id=1000010, customer_contact=False
-)
+NOT_ALLOWED_APP = AppConfig(secret="secret-of-an-app-without-contacts", agent_id=1000010, customer_contact=False)
 NARROW_APP = AppConfig(
     secret="secret-of-an-app-that-sees-zhang", agent_id=1000011, visible_members=frozenset({"zhang"})
 )

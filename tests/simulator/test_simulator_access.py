@@ -81,9 +81,7 @@ def test_errors_are_http_200_with_hint_and_headers(api):
     assert answer.headers["error-msg"] == answer.json()["errmsg"]
     assert answer.headers["Content-Type"] == "application/json; charset=UTF-8"
     assert answer.json()["errmsg"].startswith("invalid userid, hint: [")
-    assert answer.json()["errmsg"].endswith(
-        "more info at https://open.work.weixin.qq.com/devtool/query?e=40003"
-    )
+    assert answer.json()["errmsg"].endswith("more info at https://open.work.weixin.qq.com/devtool/query?e=40003")
     assert "from ip: 127.0.0.1" in answer.json()["errmsg"]
 
 

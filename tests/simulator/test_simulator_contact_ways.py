@@ -74,10 +74,7 @@ def test_the_number_of_codes_is_capped(make_api):
 
 def test_an_update_replaces_the_members_and_keeps_the_picture(api):
     made = api.post(ADD, GOOD)
-    assert (
-        api.post(UPDATE, {"config_id": made["config_id"], "user": ["wang"], "state": "summer"})["errcode"]
-        == 0
-    )
+    assert api.post(UPDATE, {"config_id": made["config_id"], "user": ["wang"], "state": "summer"})["errcode"] == 0
     shown = api.post(GET, {"config_id": made["config_id"]})["contact_way"]
     assert (shown["user"], shown["state"], shown["remark"]) == (["wang"], "summer", "门店")
     assert shown["qr_code"] == made["qr_code"]

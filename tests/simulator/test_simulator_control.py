@@ -62,9 +62,7 @@ def test_the_state_shows_relations_with_their_tags(api, sim: Simulator):
     state = api.control("GET", "state").json()
     (relation,) = state["relations"]
     assert [(tag["group"], tag["name"], tag["type"]) for tag in relation["tags"]] == [("等级", "金", 1)]
-    assert [(item["change_type"], item["tries"]) for item in state["callbacks"]] == [
-        ("edit_external_contact", 0)
-    ]
+    assert [(item["change_type"], item["tries"]) for item in state["callbacks"]] == [("edit_external_contact", 0)]
     assert set(api.control("GET", "state?parts=customers").json()) == {"now", "customers"}
 
 

@@ -89,9 +89,7 @@ def test_latency_passes_on_the_clock(api, sim: Simulator, clock: ManualClock, bo
     assert sim.calls[-1].duration_s == 3
 
 
-def test_latency_beyond_the_callers_patience_times_out_after_the_effect(
-    api, sim: Simulator, clock: ManualClock, body
-):
+def test_latency_beyond_the_callers_patience_times_out_after_the_effect(api, sim: Simulator, clock: ManualClock, body):
     sim.faults.add(MARK, "latency", latency_s=30, times=1)
     before = clock.monotonic()
     with pytest.raises(requests.ReadTimeout):
@@ -167,6 +165,11 @@ def test_what_is_read_can_be_put_back(sim: Simulator):
         {"rules": [{"kind": "down", "colour": "red"}]},
         {"callbacks": {"colour": "red"}},
         {"rules": {}},
+        {"callbacks": {"duplicates": "3"}},
+        {"callbacks": {"hold": 1}},
+        {"rules": [{"kind": "down", "times": True}]},
+        {"visible_members": "zhang"},
+        {"echo_api_writes": "yes"},
     ],
 )
 def test_an_unknown_disturbance_is_refused_and_changes_nothing(sim: Simulator, document):

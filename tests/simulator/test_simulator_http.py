@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from wecom_app.clock import ManualClock
+from wecom_app.errors import ConfigurationError
+from wecom_app.simulator import web
 from wecom_app.simulator.config import SimulatorConfig
-from wecom_app.simulator.server import RunningServer, Simulator
+from wecom_app.simulator.server import RunningServer, Simulator, serve
 
 TOKEN_PATH = "/cgi-bin/gettoken?corpid={0.corp_id}&corpsecret={0.secret}"
 
@@ -52,6 +54,12 @@ def test_one_connection_carries_many_calls(connection, sim: Simulator):
     assert len(sockets) == 1
 
 
+def test_answers_carry_the_corps_date_once(connection, sim: Simulator):
+    sim.clock.offset_s = 86_400
+    answer, _ = call(connection, "GET", TOKEN_PATH.format(sim.config))
+    assert answer.headers.get_all("Date") == ["Tue, 24 Nov 2026 02:00:00 GMT"]
+
+
 @pytest.mark.parametrize("kind", ["down", "lost_reply", "timeout"])
 def test_a_broken_call_ends_the_connection_without_an_answer(connection, sim: Simulator, kind):
     sim.faults.add("gettoken", kind, times=1)
@@ -73,3 +81,18 @@ def test_the_page_is_served_over_http(connection):
     answer, body = call(connection, "GET", "/")
     assert answer.status == 200
     assert "模拟企业微信" in body.decode()
+
+
+def test_a_taken_port_is_named(server: RunningServer, clock: ManualClock):
+    port = urlsplit(server.url).port
+    with pytest.raises(ConfigurationError, match=str(port)):
+        serve(SimulatorConfig(), "127.0.0.1", port, clock)
+
+
+def test_the_pages_folders_are_found_in_a_checkout_and_in_a_wheel(tmp_path, monkeypatch):
+    assert (web.folder("templates") / "simulator" / "index.html").is_file()
+    package = tmp_path / "wecom_app"
+    (package / "_static").mkdir(parents=True)
+    monkeypatch.setattr(web, "PACKAGE", package)
+    assert web.folder("static") == package / "_static"
+    assert web.folder("templates") == tmp_path / "templates"

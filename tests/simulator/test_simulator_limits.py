@@ -23,9 +23,7 @@ def test_beyond_the_minutes_limit_calls_are_refused_for_a_minute(api, sim: Simul
     assert errcodes(api, 1) == [0]
 
 
-def test_a_block_lasts_from_the_first_refusal_not_from_the_windows_start(
-    api, sim: Simulator, clock: ManualClock
-):
+def test_a_block_lasts_from_the_first_refusal_not_from_the_windows_start(api, sim: Simulator, clock: ManualClock):
     sim.faults.set(rates={"per_minute": 1})
     errcodes(api, 1)
     clock.advance(50)

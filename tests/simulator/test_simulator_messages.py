@@ -74,9 +74,7 @@ def test_a_pressed_button_brings_an_event_with_a_code(api, sim: Simulator, clock
     plain = sim.callbacks.records[-1].event.plaintext
     for part in ("template_card_event", "<TaskId><![CDATA[t1]]>", "<EventKey><![CDATA[ok]]>", code):
         assert part in plain
-    assert (
-        "<OptionIds><OptionId><![CDATA[a]]></OptionId><OptionId><![CDATA[b]]></OptionId></OptionIds>" in plain
-    )
+    assert "<OptionIds><OptionId><![CDATA[a]]></OptionId><OptionId><![CDATA[b]]></OptionId></OptionIds>" in plain
     clock.advance(72 * 3600)
     api.token = api.gettoken()["access_token"]
     body = {"agentid": 1000002, "response_code": code, "button": {"replace_name": "已处理"}}

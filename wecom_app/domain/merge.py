@@ -129,10 +129,8 @@ def merge(truth: UnitTruth, cells: Mapping[int, Cell], relation: RelationState, 
     if any(look.seq < cell.touched_seq or (look.bulk and cell.sent is not None) for cell in cells.values()):
         return Merge(skipped="touched")
     if relation.first_look:
-        found = _first_look(truth, cells, relation, look)
-    else:
-        found = _later_look(truth, cells, look)
-    return _under_policy(truth, look, found)
+        return _under_policy(truth, look, _first_look(truth, cells, relation, look))
+    return _under_policy(truth, look, _later_look(truth, cells, look))
 
 
 def _under_policy(truth: UnitTruth, look: Look, found: Merge) -> Merge:

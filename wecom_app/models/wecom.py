@@ -25,13 +25,13 @@ class WeComToken(Base):
 
 
 class ApiWindow(Base):
-    """How much of one API's minute or hour budget is taken, and until when WeCom has shut it."""
+    """How many calls of one API are taken in one slot of a window, and until when WeCom has shut the API."""
 
     __tablename__ = "api_window"
 
     api: Mapped[str] = mapped_column(String(64), primary_key=True)
     span: Mapped[str] = mapped_column(String(8), primary_key=True)
-    """minute or hour."""
+    """A slot of a window (minute/0 to minute/6, hour/0 to hour/6) or `blocked`, which holds `blocked_until`."""
     starts_at: Mapped[datetime]
     taken: Mapped[int] = mapped_column(default=0)
     blocked_until: Mapped[datetime | None]

@@ -174,6 +174,7 @@ def _insert(session: Session, context: Context, draft: ChannelDraft) -> int:
     session.add(channel)
     session.flush()
     staff_ids = list(dict.fromkeys(staff.ensure(session, draft.staff, context.now).values()))
+    staff.request_names(session, context.queue, staff_ids)
     session.add_all(
         ChannelStaff(channel_id=channel.id, staff_id=staff_id, position=position)
         for position, staff_id in enumerate(staff_ids)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from wecom_app.services import cells, channels, handlers, inbox, library, sync, taxonomy, welcome
+from wecom_app.services import cells, channels, handlers, inbox, library, staff, sync, taxonomy, welcome
 from wecom_app.services.runtime import JobKind
 
 JOB_KINDS: Mapping[str, JobKind] = {
@@ -12,4 +12,5 @@ JOB_KINDS: Mapping[str, JobKind] = {
     taxonomy.LIBRARY_KIND: JobKind(library.push),
     handlers.LIBRARY_PULL_KIND: JobKind(library.pull),
     channels.PUSH_KIND: JobKind(channels.push),
+    staff.NAME_KIND: JobKind(staff.read_name),
 }

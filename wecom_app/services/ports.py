@@ -102,6 +102,10 @@ class WeCom(Protocol):
     None of them may be called inside an open write transaction.
     """
 
+    def get_member_name(self, userid: str) -> str:
+        """Return a member's name (user/get); WeComGone or WeComRejected where the app may not see him."""
+        ...
+
     def list_follow_userids(self) -> tuple[str, ...]:
         """Return the members who may have customers and whom the app sees."""
         ...

@@ -3,11 +3,19 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+import structlog
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from wecom_app.errors import WeComGone, WeComRejected
 from wecom_app.models import Staff
+from wecom_app.services.ports import JobArgs, JobQueue
+from wecom_app.services.runtime import Runtime
 from wecom_app.services.upsert import insert_ignore
+
+NAME_KIND = "staff.read_name"
+
+log = structlog.get_logger(__name__)
 
 
 def ensure(session: Session, userids: Sequence[str], now: datetime) -> Mapping[str, int]:
@@ -27,6 +35,30 @@ def find_ids(session: Session, userids: Sequence[str]) -> Mapping[str, int]:
     return _ids(session, {userid.lower() for userid in userids})
 
 
+def unnamed(session: Session, staff_ids: Sequence[int]) -> list[str]:
+    """Return the userids of those whose names we do not know."""
+    query = select(Staff.userid).where(Staff.id.in_(staff_ids), Staff.name == "").order_by(Staff.id)
+    return list(session.execute(query).scalars())
+
+
+def request_names(session: Session, queue: JobQueue, staff_ids: Sequence[int]) -> None:
+    """Have the missing names read from WeCom: welcome messages and lists say them."""
+    for userid in unnamed(session, staff_ids):
+        queue.enqueue(session, NAME_KIND, {"userid": userid}, lane="bulk", unique=userid.lower())
+
+
+def read_name(runtime: Runtime, args: JobArgs) -> None:
+    """Write down one member's name; a member whom the app does not see keeps none."""
+    userid = str(args["userid"])
+    try:
+        name = runtime.wecom.get_member_name(userid)
+    except (WeComGone, WeComRejected) as error:
+        log.info("staff.name_unknown", userid=userid, errcode=error.errcode)
+        return
+    with runtime.write() as session:
+        session.execute(update(Staff).where(Staff.userid_key == userid.lower()).values(name=name[:64]))
+
+
 def _ids(session: Session, keys: set[str]) -> dict[str, int]:
     rows = session.execute(select(Staff.userid_key, Staff.id).where(Staff.userid_key.in_(keys)))
-    return {key: staff_id for key, staff_id in rows}
+    return {row.userid_key: row.id for row in rows}

@@ -206,7 +206,7 @@ def scopes(session: Session, tag_ids: Sequence[int]) -> Mapping[int, str]:
     query = (
         select(Tag.id, TagGroup.scope).join(TagGroup, TagGroup.id == Tag.group_id).where(Tag.id.in_(tag_ids))
     )
-    return {tag_id: scope for tag_id, scope in session.execute(query)}
+    return {row.id: row.scope for row in session.execute(query)}
 
 
 def clean_name(name: str) -> str:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from random import Random
 from urllib.parse import urlencode
 
@@ -26,7 +27,7 @@ Post = Callable[[str, bytes, float], int]
 Get = Callable[[str, float], tuple[int, bytes]]
 """(address with query, seconds to wait) → HTTP status and body."""
 
-KEPT = 20_000
+KEPT = 200_000
 IDLE_WAIT_S = 0.2
 """Longest wait of an idle thread: the simulator's time can be moved without its knowing."""
 VERIFY_TIMEOUT_S = 1.0
@@ -71,9 +72,7 @@ class HttpPoster:
     def post(self, url: str, body: bytes, timeout_s: float) -> int:
         """Post a callback and return the HTTP status."""
         headers = {"Content-Type": "text/xml"}
-        answer = self._session().post(
-            url, data=body, timeout=timeout_s, headers=headers, allow_redirects=False
-        )
+        answer = self._session().post(url, data=body, timeout=timeout_s, headers=headers, allow_redirects=False)
         return answer.status_code
 
     def get(self, url: str, timeout_s: float) -> tuple[int, bytes]:
@@ -169,6 +168,11 @@ class Callbacks:
         while self.step():
             count += 1
         return count
+
+    def last(self, count: int) -> list[Delivery]:
+        """Return the deliveries begun last, the newest first."""
+        with self._changed:
+            return list(islice(reversed(self.records), count))
 
     def waiting(self) -> int:
         """Return how many deliveries are not finished."""

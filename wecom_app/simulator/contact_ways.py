@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 
 @dataclass(slots=True)
@@ -50,6 +51,10 @@ class ContactWays:
     def find(self, config_id: str) -> ContactWay | None:
         """Return the code or None."""
         return self._ways.get(config_id)
+
+    def latest(self, count: int) -> list[ContactWay]:
+        """Return the codes made last, the newest first."""
+        return list(islice(reversed(self._ways.values()), count))
 
     def find_by(self, *, state: str | None = None, qr_code: str | None = None) -> ContactWay | None:
         """Return the newest code with that state or picture address."""

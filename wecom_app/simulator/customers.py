@@ -1,10 +1,13 @@
 """The corp's customers (external contacts) and their relations with members."""
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from wecom_app.simulator.members import key_of
 
+RECENT = 24
 WECHAT, WECOM = 1, 2
 """The values of an external contact's `type`."""
 
@@ -69,6 +72,8 @@ class Customers:
         self._customers: dict[str, Customer] = {}
         self._of_customer: dict[str, dict[str, Relation]] = {}
         self._of_member: dict[str, dict[str, Relation]] = {}
+        self.recent: deque[Relation] = deque(maxlen=RECENT)
+        """The relations made last, the newest at the end."""
 
     def __iter__(self) -> Iterator[Customer]:
         return iter(self._customers.values())
@@ -94,7 +99,12 @@ class Customers:
         key = key_of(relation.userid)
         self._of_customer.setdefault(relation.external_userid, {})[key] = relation
         self._of_member.setdefault(key, {})[relation.external_userid] = relation
+        self.recent.append(relation)
         return relation
+
+    def latest(self, count: int) -> list[Customer]:
+        """Return the customers made last, the newest first."""
+        return list(islice(reversed(self._customers.values()), count))
 
     def of_customer(self, external_userid: str) -> list[Relation]:
         """Return the customer's relations, ended ones too, oldest first."""

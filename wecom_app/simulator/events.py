@@ -23,9 +23,7 @@ class Event:
     """The AgentID of the outer envelope: only what belongs to an app has one."""
 
 
-def contact_event(
-    change_type: str, userid: str, external_userid: str, **extra: str | None
-) -> dict[str, object]:
+def contact_event(change_type: str, userid: str, external_userid: str, **extra: str | None) -> dict[str, object]:
     """Return the fields of `change_external_contact`; an extra of None is left out."""
     fields: dict[str, object] = {
         "Event": "change_external_contact",

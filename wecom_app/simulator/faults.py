@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from random import Random
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin
 
 from wecom_app.clock import Clock
 from wecom_app.errors import InvalidInput
@@ -183,9 +184,7 @@ class Faults:
         """Return the document that `put` takes, with the rules' remaining counts."""
         with self._lock:
             document = dataclasses.asdict(self.settings)
-            document["rules"] = [
-                dataclasses.asdict(active.rule) | {"left": active.left} for active in self._active
-            ]
+            document["rules"] = [dataclasses.asdict(active.rule) | {"left": active.left} for active in self._active]
         for name in ("visible_members", "trusted_ips"):
             if document[name] is not None:
                 document[name] = sorted(document[name])
@@ -210,9 +209,7 @@ class Faults:
         settings = _settings(base, document)
         if settings.token.invalidate_now:
             self._kill_tokens()
-            settings = dataclasses.replace(
-                settings, token=dataclasses.replace(settings.token, invalidate_now=False)
-            )
+            settings = dataclasses.replace(settings, token=dataclasses.replace(settings.token, invalidate_now=False))
         with self._lock:
             if "rules" in document or base is self._defaults:
                 self._active = [self._activate(rule) for rule in settings.rules]
@@ -226,9 +223,7 @@ class Faults:
     def _drop_finished(self) -> None:
         now = self._clock.monotonic()
         self._active = [
-            active
-            for active in self._active
-            if active.left != 0 and (active.until is None or now < active.until)
+            active for active in self._active if active.left != 0 and (active.until is None or now < active.until)
         ]
 
 
@@ -255,11 +250,11 @@ def _settings(base: Settings, document: Mapping[str, Any]) -> Settings:
     values: dict[str, Any] = {}
     for name, value in document.items():
         if name == "rules":
-            values[name] = tuple(_build(FaultRule, _without_left(rule)) for rule in _list(value))
+            values[name] = tuple(_build(FaultRule, _without_left(rule)) for rule in _list(name, value))
         elif name in PARTS:
             values[name] = _build(PARTS[name], value, getattr(base, name))
         elif name in SETS:
-            values[name] = None if value is None else frozenset(value)
+            values[name] = None if value is None else frozenset(_list(name, value))
         else:
             values[name] = value
     settings: Settings = _build(Settings, values, base)
@@ -270,17 +265,30 @@ def _without_left(rule: Any) -> Any:
     return {name: value for name, value in rule.items() if name != "left"} if isinstance(rule, dict) else rule
 
 
-def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list | tuple):
-        raise InvalidInput("rules 应是列表")
+def _list(name: str, value: Any) -> list[Any]:
+    if not isinstance(value, list | tuple | set | frozenset):
+        raise InvalidInput(f"{name} 应是列表")
     return list(value)
 
 
 def _build(kind: type[Any], values: Any, base: Any = None) -> Any:
-    """Make `kind` from a JSON object, keeping `base`'s other values; unknown names are refused."""
+    """Make `kind` from a JSON object, keeping `base`'s other values; what does not fit is refused."""
     if isinstance(values, kind):
         return values
-    known = {item.name for item in dataclasses.fields(kind)}
-    if not isinstance(values, Mapping) or not known.issuperset(values):
+    known = {item.name: item.type for item in dataclasses.fields(kind)}
+    if not isinstance(values, Mapping) or not set(known).issuperset(values):
         raise InvalidInput("故障设置里有不认识的项", details={"known": sorted(known)})
+    wrong = [name for name, value in values.items() if not _fits(value, known[name])]
+    if wrong:
+        raise InvalidInput("故障设置里有类型不对的项", details={"wrong": wrong})
     return kind(**values) if base is None else dataclasses.replace(base, **values)
+
+
+def _fits(value: Any, annotation: Any) -> bool:
+    """Whether a JSON value suits a field; fields made of parts are checked where the parts are made."""
+    allowed = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    if any(get_origin(item) is not None or dataclasses.is_dataclass(item) for item in allowed):
+        return True
+    if isinstance(value, bool):
+        return bool in allowed
+    return isinstance(value, (*allowed, int) if float in allowed else allowed)

@@ -66,9 +66,7 @@ def befriend(context: Context, member: Member, customer: Customer, meeting: Meet
 def confirm(context: Context, relation: Relation) -> None:
     """Let the member confirm a customer who has added him; the code came with the half event."""
     relation.pending = False
-    context.callbacks.emit(
-        contact_event(ADD, relation.userid, relation.external_userid, State=relation.state)
-    )
+    context.callbacks.emit(contact_event(ADD, relation.userid, relation.external_userid, State=relation.state))
 
 
 def _keeps_tags(earlier: Relation, meeting: Meeting) -> bool:
@@ -83,8 +81,6 @@ def _announce(context: Context, relation: Relation, welcome: Welcome | None, mee
         kinds.append(ADD)
     for kind in kinds:
         context.callbacks.emit(
-            contact_event(
-                kind, relation.userid, relation.external_userid, State=relation.state, WelcomeCode=code
-            )
+            contact_event(kind, relation.userid, relation.external_userid, State=relation.state, WelcomeCode=code)
         )
         code = None

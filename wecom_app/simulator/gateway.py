@@ -24,7 +24,7 @@ HANGING_S = 30.0
 """How long a `timeout` fault keeps a caller that waits without limit."""
 BAD_GATEWAY = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>nginx</body>\r\n</html>\r\n"
 NOT_JSON = "<!DOCTYPE html><html><body>系统维护中</body></html>"
-SECRET_PARAMETERS = frozenset({"access_token", "corpsecret"})
+SECRET_PARAMETERS = frozenset({"access_token", "corpsecret", "key", "code"})
 
 
 @dataclass
@@ -53,6 +53,8 @@ class Gateway:
             response = self._answer(call, endpoint, environ.get(READ_TIMEOUT_KEY))
         finally:
             request.close()
+        # A client measures from this header how far its own time is from WeCom's.
+        response.date = self._context.clock.now()
         return response(environ, start_response)
 
     def _answer(self, call: Call, endpoint: Endpoint, read_timeout_s: float | None) -> Response:

@@ -19,9 +19,7 @@ def settle(context: Context, transfer: Transfer, outcome: str, *, carry_tags: bo
     elif transfer.status in REASONS:
         reason = REASONS[transfer.status]
         context.callbacks.emit(
-            contact_event(
-                "transfer_fail", transfer.takeover_userid, transfer.external_userid, FailReason=reason
-            )
+            contact_event("transfer_fail", transfer.takeover_userid, transfer.external_userid, FailReason=reason)
         )
 
 
@@ -32,9 +30,7 @@ def _complete(context: Context, transfer: Transfer, *, carry_tags: bool) -> None
     if old is not None and old.deleted_by is None:
         old.deleted_by = "transfer"
         context.callbacks.emit(
-            contact_event(
-                "del_external_contact", old.userid, old.external_userid, Source="DELETE_BY_TRANSFER"
-            )
+            contact_event("del_external_contact", old.userid, old.external_userid, Source="DELETE_BY_TRANSFER")
         )
     taker = world.members.find(transfer.takeover_userid)
     customer = world.customers.find(transfer.external_userid)

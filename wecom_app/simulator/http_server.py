@@ -42,11 +42,15 @@ class _Handler(BaseHTTPRequestHandler):
             self._drop()
             return
         code, _, reason = status.partition(" ")
-        self.send_response(int(code), reason)
-        for name, value in headers:
+        self.send_response_only(int(code), reason)
+        given = {name.lower() for name, _ in headers}
+        standard = (
+            ("Server", self.version_string()),
+            ("Date", self.date_time_string()),
+            ("Content-Length", str(len(content))),
+        )
+        for name, value in (*headers, *(item for item in standard if item[0].lower() not in given)):
             self.send_header(name, value)
-        if "content-length" not in {name.lower() for name, _ in headers}:
-            self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)

@@ -33,9 +33,7 @@ def make_login_pages(context: Context) -> Blueprint:
             return redirect(_finished(context))
         with context.world.lock:
             members = [item for item in context.world.members if item.status == ACTIVE]
-        return render_template(
-            "simulator/login.html", members=members, link=_link, corp_name=context.config.corp_name
-        )
+        return render_template("simulator/login.html", members=members, link=_link, corp_name=context.config.corp_name)
 
     for path in ("/connect/oauth2/authorize", "/wwlogin/sso/login", "/wwopen/sso/qrConnect"):
         blueprint.add_url_rule(path, path, show)

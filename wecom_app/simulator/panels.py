@@ -49,12 +49,9 @@ def _clock(moment: datetime) -> str:
 
 def _codes(context: Context) -> dict[str, Any]:
     world = context.world
-    ways = list(islice(reversed(list(world.contact_ways)), CODES))
-    customers = list(islice(reversed(list(world.customers)), CUSTOMERS))
+    ways, customers = world.contact_ways.latest(CODES), world.customers.latest(CUSTOMERS)
     return {
-        "codes": [
-            {"way": way, "svg": _svg(context, way), "members": _member_names(context, way)} for way in ways
-        ],
+        "codes": [{"way": way, "svg": _svg(context, way), "members": _member_names(context, way)} for way in ways],
         "customers": customers,
         "count": len(world.contact_ways),
     }
@@ -76,8 +73,8 @@ def _member_names(context: Context, way: ContactWay) -> str:
 
 def _chats(context: Context) -> dict[str, Any]:
     world = context.world
-    latest = sorted(world.customers.relations(), key=lambda item: item.createtime)[-CHATS:]
-    return {"chats": [_chat(context, relation) for relation in reversed(latest)]}
+    latest = islice(reversed(world.customers.recent), CHATS)
+    return {"chats": [_chat(context, relation) for relation in latest]}
 
 
 def _chat(context: Context, relation: Relation) -> dict[str, Any]:
@@ -100,9 +97,7 @@ def _welcome(context: Context, welcome: Welcome) -> dict[str, Any]:
     return {
         "text": message.get("text", ""),
         "attachments": [_attachment(item) for item in message.get("attachments", [])],
-        "sent_after": (
-            f"{(welcome.sent_at - welcome.issued_at).total_seconds():.1f}" if welcome.sent_at else None
-        ),
+        "sent_after": (f"{(welcome.sent_at - welcome.issued_at).total_seconds():.1f}" if welcome.sent_at else None),
         "waiting": welcome.sent_at is None and context.world.now() < welcome.expires_at,
     }
 
@@ -124,7 +119,6 @@ def _attachment(item: dict[str, Any]) -> str:
 
 def _customers(context: Context) -> dict[str, Any]:
     world = context.world
-    latest = islice(reversed(list(world.customers)), CUSTOMERS)
     library = [
         {"group": group.name, "tags": [{"id": tag.id, "name": tag.name} for tag in group.live_tags()]}
         for group in world.tags.live_groups()
@@ -137,7 +131,7 @@ def _customers(context: Context) -> dict[str, Any]:
                     _relation(context, item) for item in world.customers.of_customer(customer.external_userid)
                 ],
             }
-            for customer in latest
+            for customer in world.customers.latest(CUSTOMERS)
         ],
         "library": library,
         "count": len(world.customers),
@@ -192,10 +186,9 @@ def _rule_in_words(rule: dict[str, Any]) -> str:
 
 
 def _log(context: Context) -> dict[str, Any]:
-    deliveries = list(islice(reversed(list(context.callbacks.records)), LOG))
     return {
         "calls": [_call(record) for record in reversed(context.calls.last(LOG))],
-        "callbacks": [_delivery(item) for item in deliveries],
+        "callbacks": [_delivery(item) for item in context.callbacks.last(LOG)],
         "url": context.callbacks.url,
         "now": _clock(context.world.now()),
     }

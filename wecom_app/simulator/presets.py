@@ -20,9 +20,7 @@ WELCOME = "externalcontact/send_welcome_msg"
 
 PRESETS: Mapping[str, Preset] = {
     "down": Preset("宕机 1 分钟", "所有接口连不上", {"kind": "down", "for_s": 60}),
-    "slow": Preset(
-        "变慢 5 秒", "每次调用多等 5 秒，持续 1 分钟", {"kind": "latency", "latency_s": 5, "for_s": 60}
-    ),
+    "slow": Preset("变慢 5 秒", "每次调用多等 5 秒，持续 1 分钟", {"kind": "latency", "latency_s": 5, "for_s": 60}),
     "lost_reply": Preset(
         "打标签回包丢失",
         "接下来 3 次打标签都生效，但应用收不到结果",
@@ -43,9 +41,7 @@ PRESETS: Mapping[str, Preset] = {
         "下一次发欢迎语返回 41051",
         {"api": WELCOME, "kind": "errcode", "errcode": 41051, "times": 1},
     ),
-    "token": Preset(
-        "令牌提前失效", "现在的 access_token 立即作废", settings={"token": {"invalidate_now": True}}
-    ),
+    "token": Preset("令牌提前失效", "现在的 access_token 立即作废", settings={"token": {"invalidate_now": True}}),
     "duplicates": Preset("回调重复 3 次", "每个事件推送三遍", settings={"callbacks": {"duplicates": 3}}),
     "loss": Preset("回调丢失三成", "十个事件里约三个不推送", settings={"callbacks": {"loss": 0.3}}),
     "hold": Preset("暂停回调", "事件先攒着，恢复后再推送", settings={"callbacks": {"hold": True}}),

@@ -78,9 +78,7 @@ def _candidates(context: Context, way: ContactWay) -> list[Member]:
     return [member for member in every.values() if member.status == ACTIVE and member.customer_contact]
 
 
-def _friend_among(
-    context: Context, request: Json, candidates: list[Member], customer: Customer
-) -> Relation | None:
+def _friend_among(context: Context, request: Json, candidates: list[Member], customer: Customer) -> Relation | None:
     """Return the customer's relation with one of the code's members, or with the one asked for."""
     asked = request.get("userid")
     for member in candidates:
@@ -92,9 +90,7 @@ def _friend_among(
     return None
 
 
-def _chosen(
-    context: Context, request: Json, way: ContactWay, candidates: list[Member], customer: Customer
-) -> Member:
+def _chosen(context: Context, request: Json, way: ContactWay, candidates: list[Member], customer: Customer) -> Member:
     asked = request.get("userid")
     if asked:
         found = next((member for member in candidates if member.userid == asked), None)
@@ -112,9 +108,7 @@ def _has_room(context: Context, member: Member) -> bool:
     return limit is None or sum(1 for _ in context.world.customers.listed_of(member.userid)) < limit
 
 
-def _of_same_company(
-    context: Context, way: ContactWay, free: list[Member], customer: Customer
-) -> Member | None:
+def _of_same_company(context: Context, way: ContactWay, free: list[Member], customer: Customer) -> Member | None:
     """Return who serves the customer's company already: the meaning of `is_exclusive`."""
     if not way.is_exclusive or not customer.corp_name:
         return None

@@ -7,6 +7,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from wecom_app.clock import Clock, ShiftedClock
+from wecom_app.errors import ConfigurationError
+from wecom_app.simulator import sample
 from wecom_app.simulator.acts.table import perform
 from wecom_app.simulator.api.table import ENDPOINTS
 from wecom_app.simulator.callbacks import Callbacks, Get, Post
@@ -127,10 +129,17 @@ def serve(
     *,
     templates: Path | None = None,
     static: Path | None = None,
+    sample_company: bool = False,
 ) -> None:
     """Serve the simulator until interrupted."""
-    simulator = Simulator(config, clock, threads=True, templates=templates, static=static)
-    server = SimulatorServer(host, port, simulator.wsgi)
+    simulator = Simulator(config, clock, templates=templates, static=static)
+    if sample_company:
+        sample.fill(simulator.world)
+    try:
+        server = SimulatorServer(host, port, simulator.wsgi)
+    except OSError as error:
+        raise ConfigurationError(f"不能在 {host}:{port} 上监听，端口可能已被占用") from error
+    simulator.callbacks.start(config.callback_threads)
     try:
         server.serve_forever()
     except KeyboardInterrupt:

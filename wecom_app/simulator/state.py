@@ -40,10 +40,7 @@ def describe_relation(world: World, relation: Relation) -> Json:
         {"group": world.tags.group(tag.group_id).name, "name": tag.name, "id": tag.id, "type": ENTERPRISE_TAG}
         for tag in world.tags_of(relation)
     ]
-    tags += [
-        {"group": group, "name": name, "id": None, "type": PERSONAL_TAG}
-        for group, name in relation.personal_tags
-    ]
+    tags += [{"group": group, "name": name, "id": None, "type": PERSONAL_TAG} for group, name in relation.personal_tags]
     return {
         "userid": relation.userid,
         "external_userid": relation.external_userid,
@@ -81,8 +78,7 @@ def _tag(tag: Any) -> Json:
 
 def _channels(context: Context) -> list[Json]:
     return [
-        describe_contact_way(way) | {"created": way.created, "scans": way.scans}
-        for way in context.world.contact_ways
+        describe_contact_way(way) | {"created": way.created, "scans": way.scans} for way in context.world.contact_ways
     ]
 
 
@@ -123,9 +119,7 @@ def _callbacks(context: Context) -> list[Json]:
 
 
 def _members(context: Context) -> list[Json]:
-    return [
-        describe_member(item) | {"customer_contact": item.customer_contact} for item in context.world.members
-    ]
+    return [describe_member(item) | {"customer_contact": item.customer_contact} for item in context.world.members]
 
 
 def _mass_messages(context: Context) -> list[Json]:

@@ -38,6 +38,4 @@ class Transfers:
 
     def waiting(self, external_userid: str) -> list[Transfer]:
         """Return the hand-overs of a customer that are not decided."""
-        return [
-            item for item in self.items if item.external_userid == external_userid and item.status == WAITING
-        ]
+        return [item for item in self.items if item.external_userid == external_userid and item.status == WAITING]

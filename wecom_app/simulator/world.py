@@ -149,9 +149,7 @@ class World:
         with self.lock:
             now = self.unix_now()
             home = self.tags.group_named(group) or self.tags.make_group(group, made_by=made_by, now=now)
-            return home.tag_named(name) or self.tags.make_tag(
-                home, name, made_by=made_by, now=now, order=order
-            )
+            return home.tag_named(name) or self.tags.make_tag(home, name, made_by=made_by, now=now, order=order)
 
     def tags_of(self, relation: Relation) -> Iterator[Tag]:
         """Yield the corp tags that a relation carries now."""

@@ -82,9 +82,7 @@ def test_a_refusal_that_is_not_retryable_ends_the_job_at_once(make_queue, add, v
     assert (job.state, job.attempts, job.last_error) == ("dead", 1, "AppError: 不行")
 
 
-def test_a_fault_of_ours_is_tried_a_few_times_and_logged_without_its_arguments(
-    make_queue, add, view, clock, caplog
-):
+def test_a_fault_of_ours_is_tried_a_few_times_and_logged_without_its_arguments(make_queue, add, view, clock, caplog):
     queue = make_queue({"fail": JobKind(raising(*[KeyError("boom")] * 9), max_attempts=3)})
     job_id = add(queue, "fail", name="13800000000")
 
@@ -250,7 +248,11 @@ def test_jobs_are_listed_newest_first_page_by_page(database, make_queue, add, no
         assert queue.get_job(session, 987654) is None
 
     newest = list(reversed(ids))
-    assert [[job.id for job in page.items] for page in (first, second, last)] == [newest[:2], newest[2:4], newest[4:]]
+    assert [[job.id for job in page.items] for page in (first, second, last)] == [
+        newest[:2],
+        newest[2:4],
+        newest[4:],
+    ]
     assert last.next_cursor is None
     assert [job.id for job in waiting.items] == newest[:4]
 

@@ -31,7 +31,12 @@ def test_jobs_of_one_key_run_in_order_of_id_whatever_their_priority(make_queue, 
 
 def test_larger_priority_goes_first_and_then_the_older(make_queue, add, notes):
     queue = make_queue({"note": notes})
-    for name, options in (("a", {}), ("b", {"priority": 5}), ("c", {"priority": 5, "key": "k"}), ("d", {"priority": 9})):
+    for name, options in (
+        ("a", {}),
+        ("b", {"priority": 5}),
+        ("c", {"priority": 5, "key": "k"}),
+        ("d", {"priority": 9}),
+    ):
         add(queue, name=name, **options)
 
     run_all(queue)

@@ -3,14 +3,13 @@
 import threading
 
 import pytest
+from job_tools import PATIENCE_S
 
 from wecom_app.clock import SystemClock
 from wecom_app.errors import Unavailable
 from wecom_app.services.runtime import SimulatedCrash
 
 pytestmark = pytest.mark.both
-PATIENCE_S = 30
-"""Only a bug waits this long."""
 
 
 class Overlaps:
@@ -98,16 +97,15 @@ def test_only_the_lanes_that_were_started_run(database, make_queue, add, notes):
         assert queue.count_by_state(session) == {("welcome", "waiting"): 1}
 
 
-def test_stop_lets_running_jobs_finish_and_takes_no_new_ones(database, make_queue, add, view, notes):
+def test_stop_lets_a_running_job_finish_and_writes_its_result(make_queue, add, view):
     begun, release = threading.Event(), threading.Event()
 
-    def work(runtime, args):
+    def work(_runtime, _args):
         begun.set()
         assert release.wait(PATIENCE_S)
-        notes(runtime, args)
 
-    queue = make_queue({"work": work}, lanes={"local": 1}, clock=SystemClock())
-    first, second = add(queue, "work", 1), add(queue, "work", 2)
+    queue = make_queue({"work": work}, clock=SystemClock())
+    job_id = add(queue, "work")
     queue.start()
     assert begun.wait(PATIENCE_S)
     stopping = threading.Thread(target=queue.stop, args=(PATIENCE_S,))
@@ -116,31 +114,33 @@ def test_stop_lets_running_jobs_finish_and_takes_no_new_ones(database, make_queu
     stopping.join(PATIENCE_S)
 
     assert not stopping.is_alive()
-    assert notes.names in ([1], [1, 2]), "the second may have begun before stop did"
-    assert view(queue, first).state == "done"
-    assert view(queue, second).state == ("waiting" if notes.names == [1] else "done")
+    assert view(queue, job_id).state == "done"
 
 
-def test_stop_gives_back_what_does_not_finish_in_time(make_queue, add, view):
-    begun, release, ran_elsewhere = threading.Event(), threading.Event(), threading.Event()
+def test_stop_takes_no_new_job_and_gives_back_what_does_not_finish_in_time(make_queue, add, view):
+    begun, release = threading.Event(), threading.Event()
+    ran_elsewhere = threading.Semaphore(0)
 
     def hang(_runtime, _args):
         begun.set()
         release.wait(PATIENCE_S)
 
-    queue = make_queue({"work": hang}, clock=SystemClock())
-    job_id = add(queue, "work")
+    queue = make_queue({"work": hang}, lanes={"local": 1}, clock=SystemClock())
+    job_ids = [add(queue, "work"), add(queue, "work")]
     queue.start()
     assert begun.wait(PATIENCE_S)
     queue.stop(0.01)
 
-    assert (view(queue, job_id).state, view(queue, job_id).attempts) == ("waiting", 0)
-    other = make_queue({"work": lambda runtime, args: ran_elsewhere.set()}, clock=SystemClock())
+    for job_id in job_ids:
+        assert (view(queue, job_id).state, view(queue, job_id).attempts) == ("waiting", 0)
+    other = make_queue({"work": lambda runtime, args: ran_elsewhere.release()}, clock=SystemClock())
     other.start()
-    assert ran_elsewhere.wait(PATIENCE_S)
+    for _ in job_ids:
+        assert ran_elsewhere.acquire(timeout=PATIENCE_S)
     other.stop(PATIENCE_S)
     release.set()
-    assert (view(queue, job_id).state, view(queue, job_id).attempts) == ("done", 1)
+    for job_id in job_ids:
+        assert (view(queue, job_id).state, view(queue, job_id).attempts) == ("done", 1)
 
 
 def test_a_stopped_queue_can_be_started_again(make_queue, add):
@@ -161,7 +161,9 @@ def test_a_crash_in_a_thread_neither_ends_the_lane_nor_writes_a_result(make_queu
     def crash(_runtime, _args):
         raise SimulatedCrash
 
-    queue = make_queue({"crash": crash, "work": lambda runtime, args: ran.set()}, lanes={"local": 1}, clock=SystemClock())
+    queue = make_queue(
+        {"crash": crash, "work": lambda runtime, args: ran.set()}, lanes={"local": 1}, clock=SystemClock()
+    )
     crashed = add(queue, "crash", priority=9)
     add(queue, "work")
 
@@ -169,7 +171,7 @@ def test_a_crash_in_a_thread_neither_ends_the_lane_nor_writes_a_result(make_queu
     assert ran.wait(PATIENCE_S)
     queue.stop(PATIENCE_S)
 
-    assert view(queue, crashed).state == "running"
+    assert view(queue, crashed).state in {"running", "retrying"}, "found lost, or not yet"
 
 
 def test_a_failed_job_is_tried_again_by_the_workers(make_queue, add, view):

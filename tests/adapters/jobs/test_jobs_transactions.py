@@ -13,9 +13,13 @@ FAR = timedelta(days=3650)
 def test_rollback_takes_the_job_with_it(database, make_queue, notes):
     queue = make_queue({"note": notes})
 
-    with pytest.raises(ZeroDivisionError), database.write() as session:
-        queue.enqueue(session, "note", {"name": 1}, lane="local")
-        raise ZeroDivisionError
+    def enqueue_and_fail():
+        with database.write() as session:
+            queue.enqueue(session, "note", {"name": 1}, lane="local")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        enqueue_and_fail()
 
     assert not queue.step()
     assert notes.names == []

@@ -1,11 +1,12 @@
 """A gateway on a real database, towards the simulator or towards a scripted far side."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import requests
 
 from tests.adapters.wecom.far_side import FarSide
+from tests.adapters.wecom.support import CONFIG, SECRET_KEY, SETTINGS, MakeGateway
 from tests.wsgi_transport import WsgiAdapter
 from wecom_app.adapters.wecom.gateway import Gateway
 from wecom_app.adapters.wecom.limits import Limits
@@ -13,15 +14,8 @@ from wecom_app.clock import Clock, ManualClock
 from wecom_app.config import WeComSettings
 from wecom_app.db import Database
 from wecom_app.services.metrics import Metrics
-from wecom_app.simulator.config import SimulatorConfig
 from wecom_app.simulator.server import Simulator
 from wecom_app.simulator.world import World
-
-SECRET_KEY = "a-secret-key-for-tests-only-0123456789"
-CONFIG = SimulatorConfig(secret="CANARY-SECRET-0123456789abcdefghijklmnopqrs")
-SETTINGS = WeComSettings(CONFIG.corp_id, CONFIG.agent_id, CONFIG.secret, (), CONFIG.base_url)
-
-MakeGateway = Callable[..., Gateway]
 
 
 @pytest.fixture
@@ -63,9 +57,7 @@ def make_gateway(database: Database, clock: ManualClock) -> MakeGateway:
         session = requests.Session()
         session.mount(settings.api_base_url, WsgiAdapter(application))  # type: ignore[arg-type]
         own = own_clock or clock
-        return Gateway(
-            settings, secret_key, database, own, metrics or Metrics(), session=session, limits=limits
-        )
+        return Gateway(settings, secret_key, database, own, metrics or Metrics(), session=session, limits=limits)
 
     return make
 
@@ -80,8 +72,3 @@ def gateway(make_gateway: MakeGateway, simulator: Simulator, world: World) -> Ga
 def scripted(make_gateway: MakeGateway, far_side: FarSide) -> Gateway:
     """A gateway to the scripted far side."""
     return make_gateway(far_side)
-
-
-def calls_of(simulator: Simulator, api: str) -> int:
-    """Return how many calls of an API reached the simulator."""
-    return len(simulator.calls.of(api))

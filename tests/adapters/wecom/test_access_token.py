@@ -9,8 +9,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.adapters.wecom.conftest import SETTINGS, MakeGateway, calls_of
 from tests.adapters.wecom.far_side import Call, FarSide, Raw, ok, refusal
+from tests.adapters.wecom.support import SETTINGS, MakeGateway, calls_of
 from wecom_app.adapters.wecom.gateway import Gateway
 from wecom_app.clock import ManualClock
 from wecom_app.errors import WeComError, WeComMisconfigured, WeComThrottled, WeComUnavailable
@@ -43,9 +43,7 @@ def test_fifty_threads_on_a_cold_token_call_gettoken_once(gateway: Gateway, simu
 
 
 @pytest.mark.both
-def test_fifty_threads_under_one_expiry_call_gettoken_once_more(
-    gateway: Gateway, simulator: Simulator
-) -> None:
+def test_fifty_threads_under_one_expiry_call_gettoken_once_more(gateway: Gateway, simulator: Simulator) -> None:
     gateway.list_follow_userids()
     simulator.faults.set(token={"invalidate_now": True})
     results = together(50, gateway.list_follow_userids)
@@ -62,7 +60,6 @@ def test_another_process_uses_the_stored_token(
     assert calls_of(simulator, "gettoken") == 1
 
 
-@pytest.mark.both
 def test_another_process_finds_the_token_that_replaced_a_refused_one(
     gateway: Gateway, make_gateway: MakeGateway, simulator: Simulator
 ) -> None:
@@ -109,7 +106,6 @@ def test_a_second_process_waits_for_the_one_that_refreshes(
     assert far_side.count("gettoken") == 1
 
 
-@pytest.mark.both
 def test_a_refresh_that_died_with_its_process_is_taken_over(
     make_gateway: MakeGateway, far_side: FarSide, clock: ManualClock
 ) -> None:
@@ -147,9 +143,7 @@ def test_the_token_is_renewed_before_its_end_while_the_old_one_serves(
     assert calls_of(simulator, "gettoken") == 4
 
 
-def test_a_life_of_a_token_costs_few_gettoken_calls(
-    gateway: Gateway, simulator: Simulator, clock: ManualClock
-) -> None:
+def test_a_life_of_a_token_costs_few_gettoken_calls(gateway: Gateway, simulator: Simulator, clock: ManualClock) -> None:
     for _ in range(240):  # a call every half minute for two hours
         gateway.list_follow_userids()
         clock.advance(30)
@@ -157,7 +151,6 @@ def test_a_life_of_a_token_costs_few_gettoken_calls(
     assert calls_of(simulator, FOLLOW) <= 240 + 2
 
 
-@pytest.mark.both
 def test_a_token_that_stays_refused_costs_three_gettoken_calls(
     scripted: Gateway, far_side: FarSide, clock: ManualClock
 ) -> None:
@@ -188,9 +181,7 @@ def test_an_hour_of_a_refused_token_stays_far_from_the_ban(
 
 
 @pytest.mark.parametrize("errcode", [40014, 42001])
-def test_a_call_is_repeated_exactly_once_after_a_dead_token(
-    scripted: Gateway, far_side: FarSide, errcode: int
-) -> None:
+def test_a_call_is_repeated_exactly_once_after_a_dead_token(scripted: Gateway, far_side: FarSide, errcode: int) -> None:
     far_side.answer(FOLLOW, refusal(errcode))
     with pytest.raises(WeComUnavailable) as caught:
         scripted.list_follow_userids()
@@ -223,10 +214,7 @@ def test_a_wrong_secret_stops_after_three_gettoken_calls(
     assert calls_of(simulator, "gettoken") == 3
 
 
-@pytest.mark.both
-def test_a_corrected_secret_is_tried_at_once(
-    make_gateway: MakeGateway, simulator: Simulator, world: World
-) -> None:
+def test_a_corrected_secret_is_tried_at_once(make_gateway: MakeGateway, simulator: Simulator, world: World) -> None:
     gateway = make_gateway(simulator.wsgi, settings=replace(SETTINGS, secret="CANARY-WRONG-SECRET"))
     for _ in range(4):
         with pytest.raises(WeComMisconfigured):
@@ -262,7 +250,6 @@ def test_an_untrusted_address_is_tried_again_ever_more_rarely(
     assert (state.refusals, state.blocked_until, state.last_error) == (0, None, None)
 
 
-@pytest.mark.both
 def test_an_unreachable_gettoken_is_no_refusal(gateway: Gateway, simulator: Simulator) -> None:
     simulator.faults.add("gettoken", "http_502", times=10)
     for _ in range(10):
@@ -341,7 +328,6 @@ def test_a_rate_limit_on_gettoken_keeps_everybody_away_for_its_time(
     assert scripted.list_follow_userids() == ("zhang",)
 
 
-@pytest.mark.both
 def test_a_new_secret_key_costs_one_gettoken_call(
     gateway: Gateway, make_gateway: MakeGateway, simulator: Simulator
 ) -> None:
@@ -351,7 +337,6 @@ def test_a_new_secret_key_costs_one_gettoken_call(
     assert calls_of(simulator, "gettoken") == 2
 
 
-@pytest.mark.both
 def test_the_state_tells_when_the_token_ends(gateway: Gateway, clock: ManualClock) -> None:
     assert gateway.token_state().expires_at is None
     gateway.list_follow_userids()

@@ -53,9 +53,7 @@ def test_the_published_message_opens() -> None:
     "body",
     [
         lambda text: envelope(text),
-        lambda text: (
-            f'<?xml version="1.0" encoding="UTF-8"?>\n<xml>\n <Encrypt>{text}</Encrypt>\n</xml>\n'.encode()
-        ),
+        lambda text: f'<?xml version="1.0" encoding="UTF-8"?>\n<xml>\n <Encrypt>{text}</Encrypt>\n</xml>\n'.encode(),
         lambda text: json.dumps({"ToUserName": CORP_ID, "Encrypt": text, "AgentID": 218}).encode(),
         lambda text: json.dumps({"tousername": CORP_ID, "encrypt": text, "agentid": "218"}).encode(),
     ],
@@ -205,9 +203,7 @@ def test_a_body_of_another_type_is_refused(body: object) -> None:
     assert rejection(SENDER.sign("a"), body) == "body"  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    "odd", [None, 1, "\ud800", "é" * 40, "", "0" * 39, "0" * 41, "9" * 100_000, b"0" * 40]
-)
+@pytest.mark.parametrize("odd", [None, 1, "\ud800", "é" * 40, "", "0" * 39, "0" * 41, "9" * 100_000, b"0" * 40])
 def test_odd_signed_parameters_are_refused(odd: object) -> None:
     encrypted = SENDER.sealed(MESSAGE)
     right = SENDER.sign(encrypted)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.adapters.wecom.conftest import MakeGateway, calls_of
+from tests.adapters.wecom.support import MakeGateway, calls_of
 from wecom_app.adapters.wecom.gateway import Gateway
 from wecom_app.clock import ManualClock
 from wecom_app.errors import (
@@ -25,6 +25,18 @@ GET = "externalcontact/get"
 SIMULATOR_KEEPS_UPLOADS_OPEN = pytest.mark.filterwarnings("ignore:Unclosed file:ResourceWarning")
 """The simulator does not close its werkzeug request, so the spooled file of an upload warns when it goes."""
 DRAFT = ContactWayDraft(("zhang",), "spring01", "春季活动")
+
+
+def test_a_members_name_is_read(gateway: Gateway) -> None:
+    assert gateway.get_member_name("zhang") == "张敏"
+
+
+def test_a_name_that_cannot_be_read_says_why(gateway: Gateway, simulator: Simulator) -> None:
+    with pytest.raises(WeComGone):
+        gateway.get_member_name("nobody")
+    simulator.faults.set(visible_members=["zhang"])
+    with pytest.raises(WeComRejected):
+        gateway.get_member_name("wang")
 
 
 def test_members_and_their_customers_are_listed(gateway: Gateway) -> None:
@@ -114,9 +126,7 @@ def test_contacts_are_paged_with_one_follower_each(gateway: Gateway, world: Worl
     assert pairs == {("wm_li", "zhang"), *((f"wm_{number}", "wang") for number in range(4))}
 
 
-def test_tags_are_marked_and_unmarked_in_one_call(
-    gateway: Gateway, world: World, simulator: Simulator
-) -> None:
+def test_tags_are_marked_and_unmarked_in_one_call(gateway: Gateway, world: World, simulator: Simulator) -> None:
     old, new = world.add_tag("等级", "普通"), world.add_tag("等级", "VIP")
     gateway.mark_tags("zhang", "wm_li", add=[old.id], remove=[])
     gateway.mark_tags("zhang", "wm_li", add=[new.id], remove=[old.id])
@@ -247,9 +257,7 @@ def test_a_welcome_is_sent_once_with_its_picture(gateway: Gateway, simulator: Si
         gateway.send_welcome(code, WelcomeMessage("您好"))
 
 
-def test_a_welcome_after_twenty_seconds_is_too_late(
-    gateway: Gateway, simulator: Simulator, clock: ManualClock
-) -> None:
+def test_a_welcome_after_twenty_seconds_is_too_late(gateway: Gateway, simulator: Simulator, clock: ManualClock) -> None:
     code = simulator.scan(gateway.add_contact_way(DRAFT).config_id)["welcome_code"]
     clock.advance(21)
     with pytest.raises(WelcomeTooLate):
@@ -263,9 +271,7 @@ def test_a_welcome_that_another_app_sent_is_taken(gateway: Gateway, simulator: S
 
 
 @SIMULATOR_KEEPS_UPLOADS_OPEN
-def test_an_upload_after_a_dead_token_sends_the_whole_file_again(
-    gateway: Gateway, simulator: Simulator
-) -> None:
+def test_an_upload_after_a_dead_token_sends_the_whole_file_again(gateway: Gateway, simulator: Simulator) -> None:
     gateway.list_follow_userids()
     simulator.world.kill_tokens()
     content = bytes(range(256)) * 40
@@ -292,9 +298,7 @@ def test_writes_whose_reply_is_lost_are_sent_once_and_reads_twice(
 
 
 @pytest.mark.parametrize("kind", ["down", "timeout", "http_502", "html", "lost_reply"])
-def test_no_believable_answer_is_an_unknown_outcome(
-    gateway: Gateway, simulator: Simulator, kind: str
-) -> None:
+def test_no_believable_answer_is_an_unknown_outcome(gateway: Gateway, simulator: Simulator, kind: str) -> None:
     gateway.list_follow_userids()
     simulator.faults.add("*", kind)
     with pytest.raises(WeComUnavailable) as caught:
@@ -303,9 +307,7 @@ def test_no_believable_answer_is_an_unknown_outcome(
     assert caught.value.retryable
 
 
-def test_the_tokens_of_two_apps_do_not_mix(
-    make_gateway: MakeGateway, simulator: Simulator, gateway: Gateway
-) -> None:
+def test_the_tokens_of_two_apps_do_not_mix(make_gateway: MakeGateway, simulator: Simulator, gateway: Gateway) -> None:
     gateway.list_follow_userids()
     simulator.faults.set(customer_contact=False)
     with pytest.raises(WeComMisconfigured, match="可调用接口的应用"):

@@ -176,6 +176,8 @@ class Dispatcher:
     def _give_back(self) -> None:
         with self._changed:
             finished, unfinished = list(self._finished), list(self._running)
+        if not finished and not unfinished:
+            return
         try:
             with self._database.write() as session:
                 self._store.write_back(session, finished)

@@ -70,9 +70,7 @@ def _due(lane: str) -> tuple[FromClause, Select[Any]]:
 
 def _next_of(lane: str) -> Select[Any]:
     ready, rows = _due(lane)
-    chosen = rows.order_by(ready.c.priority.desc(), ready.c.id).limit(
-        bindparam(f"free_{lane}", type_=Integer())
-    )
+    chosen = rows.order_by(ready.c.priority.desc(), ready.c.id).limit(bindparam(f"free_{lane}", type_=Integer()))
     return select(chosen.subquery().c.id)
 
 
@@ -130,9 +128,7 @@ _has_twin = JOB.c.unique.is_not(None) & exists().where(
 FINISH = _held(_several).values(state="done", finished_at=_time("now"), last_error=None, **FREE_LEASE)
 BURY = _held(_one).values(state="dead", finished_at=_time("now"), last_error=bindparam("error"), **FREE_LEASE)
 RETRY = _held(_one).values(state="retrying", run_at=_time("due"), last_error=bindparam("error"), **FREE_LEASE)
-SUPERSEDE = _held(_one & _has_twin).values(
-    state="done", finished_at=_time("now"), last_error=SUPERSEDED, **FREE_LEASE
-)
+SUPERSEDE = _held(_one & _has_twin).values(state="done", finished_at=_time("now"), last_error=SUPERSEDED, **FREE_LEASE)
 RELEASE = _held(_one).values(
     # A run that we ended is no failed attempt. No twin waits: SUPERSEDE is run first.
     state=case((JOB.c.attempts > 1, "retrying"), else_="waiting"),
@@ -142,9 +138,7 @@ RELEASE = _held(_one).values(
 )
 HEARTBEAT = _held(_several).values(lease_until=_time("until"))
 
-RUNNING = select(JOB.c.id, JOB.c.lease_owner, JOB.c.lease_until, JOB.c.last_error).where(
-    in_states(JOB, "running")
-)
+RUNNING = select(JOB.c.id, JOB.c.lease_owner, JOB.c.lease_until, JOB.c.last_error).where(in_states(JOB, "running"))
 
 
 def _oldest(state: str) -> Select[Any]:

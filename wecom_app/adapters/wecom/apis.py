@@ -42,6 +42,7 @@ def _read(path: str, expects: str) -> Api:
 
 
 TOKEN = _read("gettoken", "access_token")
+MEMBER = _read("user/get", "name")
 FOLLOW_USERS = _read("externalcontact/get_follow_user_list", "follow_user")
 EXTERNAL_USERIDS = _read("externalcontact/list", "external_userid")
 CONTACT = _read("externalcontact/get", "external_contact")
@@ -63,6 +64,7 @@ APIS: Mapping[str, Api] = {
     api.path: api
     for api in (
         TOKEN,
+        MEMBER,
         FOLLOW_USERS,
         EXTERNAL_USERIDS,
         CONTACT,

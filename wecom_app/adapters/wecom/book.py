@@ -55,7 +55,7 @@ class Book:
     def __init__(self, session: Session, api: str, now: datetime, *, locked: bool = True) -> None:
         self.api = api
         self._session = session
-        self._now = now
+        self.now = now
         if locked:
             insert_if_missing(session, ApiWindow, api=api, span=BLOCK, starts_at=now, taken=0)
             session.scalars(
@@ -70,9 +70,9 @@ class Book:
 
     def frees_in(self, span: Span) -> float:
         """Return in how many seconds the oldest counted slot leaves the window."""
-        oldest = min((row.starts_at for row in self._counted(span)), default=self._now)
+        oldest = min((row.starts_at for row in self._counted(span)), default=self.now)
         leaves = oldest + timedelta(seconds=span.slot_s + span.length_s)
-        return max(1.0, (leaves - self._now).total_seconds())
+        return max(1.0, (leaves - self.now).total_seconds())
 
     def take(self, count: int) -> None:
         """Count calls that will be made before the minute's slot ends."""
@@ -91,7 +91,7 @@ class Book:
         """Return until when WeCom has shut the API; None if it has not."""
         row = self._rows.get(BLOCK)
         until = row.blocked_until if row else None
-        return until if until is not None and self._now < until else None
+        return until if until is not None and self.now < until else None
 
     def block(self, per_hour: int) -> datetime:
         """Shut the API for a minute, or for an hour if that is the limit that was met; return the end.
@@ -102,22 +102,20 @@ class Book:
         if running is not None:
             return running
         row = self._rows[BLOCK]
-        again = (
-            row.blocked_until is not None and (self._now - row.blocked_until).total_seconds() < SECOND_BLOCK_S
-        )
+        again = row.blocked_until is not None and (self.now - row.blocked_until).total_seconds() < SECOND_BLOCK_S
         span = HOUR if again or self.used(HOUR) >= NEAR_LIMIT * per_hour else MINUTE
-        row.starts_at = self._now
-        row.blocked_until = self._now + timedelta(seconds=span.length_s)
+        row.starts_at = self.now
+        row.blocked_until = self.now + timedelta(seconds=span.length_s)
         row.taken += 1
         return row.blocked_until
 
     def _counted(self, span: Span) -> list[ApiWindow]:
-        first = span.index(self._now) - SLOTS
+        first = span.index(self.now) - SLOTS
         rows = (row for key, row in self._rows.items() if key.startswith(f"{span.name}/"))
         return [row for row in rows if row.taken and span.index(row.starts_at) >= first]
 
     def _slot(self, span: Span) -> ApiWindow:
-        index = span.index(self._now)
+        index = span.index(self.now)
         key, start = span.key(index), span.start(index)
         row = self._rows.get(key)
         if row is None:

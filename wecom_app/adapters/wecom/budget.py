@@ -45,8 +45,9 @@ class _Purse:
     lock: threading.Lock = field(default_factory=threading.Lock)
     left: int = 0
     taken_at: datetime | None = None
-    empty_until: datetime | None = None
-    """Until when it is known without asking that nothing is left."""
+    refused_at: datetime | None = None
+    """When nothing was left; not asked again for a second."""
+    wait_s: float = 0.0
     size: int = FIRST_BLOCK // 2
 
 
@@ -111,8 +112,7 @@ class Budget:
             self._check_block(api, now)
         else:
             self._check_block(api, now)
-            if purse.empty_until is not None and now < purse.empty_until:
-                raise _throttled(api, (purse.empty_until - now).total_seconds())
+            self._check_refused(api, purse, now)
             self._take(api, purse, urgent, now)
         purse.left -= 1
 
@@ -124,26 +124,22 @@ class Budget:
                 book.give_back(purse.taken_at, purse.left)
             purse.left, purse.taken_at = 0, now
             blocked_until = book.blocked_until()
-            wait_s = 0.0 if blocked_until else self._fill(purse, book, size, urgent)
+            if blocked_until is None:
+                self._fill(purse, book, size, urgent)
         if blocked_until is not None:
             self._blocks[api] = blocked_until
             self._check_block(api, now)
-        if purse.left == 0:
-            raise _throttled(api, wait_s)
+        self._check_refused(api, purse, now)
 
-    def _fill(self, purse: _Purse, book: Book, size: int, urgent: bool) -> float:
-        """Take a block if there is something left; return how long to wait if there is not."""
-        tightest = min(SPANS, key=lambda span: self._left(book, span.name, urgent))
-        left = self._left(book, tightest.name, urgent)
-        if left <= 0:
-            return book.frees_in(tightest)
-        purse.left = min(size, max(1, left // SHARE))
-        book.take(purse.left)
-        return 0.0
-
-    def _left(self, book: Book, span: str, urgent: bool) -> int:
-        used = book.used(MINUTE if span == MINUTE.name else HOUR)
-        return self._limits.ceiling(span, urgent=urgent) - used
+    def _fill(self, purse: _Purse, book: Book, size: int, urgent: bool) -> None:
+        """Take a block, or note how long to wait."""
+        left = {span: self._limits.ceiling(span.name, urgent=urgent) - book.used(span) for span in SPANS}
+        waits = [book.frees_in(span) for span, calls in left.items() if calls <= 0]
+        purse.refused_at = book.now if waits else None
+        purse.wait_s = max(waits, default=0.0)
+        if not waits:
+            purse.left = min(size, max(1, min(left.values()) // SHARE))
+            book.take(purse.left)
 
     def _next_size(self, purse: _Purse, urgent: bool) -> int:
         """Take more where the last block was used up, less where some of it was given back."""
@@ -161,6 +157,11 @@ class Budget:
         )
         with self._database.read() as session:
             self._blocks.update({api: until for api, until in session.execute(query) if until is not None})
+
+    def _check_refused(self, api: str, purse: _Purse, now: datetime) -> None:
+        since_s = (now - purse.refused_at).total_seconds() if purse.refused_at is not None else POLL_S
+        if since_s < POLL_S:
+            raise _throttled(api, purse.wait_s - since_s)
 
     def _check_block(self, api: str, now: datetime) -> None:
         until = self._blocks.get(api)

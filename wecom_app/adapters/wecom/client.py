@@ -43,9 +43,7 @@ class Caller:
             raise WeComUnavailable(UNREADABLE, api=apis.TOKEN.path)
         return Issued(value, float(seconds))
 
-    def call(
-        self, api: Api, request: Request, tokens: TokenKeeper, deadline: Deadline, *, urgent: bool
-    ) -> Json:
+    def call(self, api: Api, request: Request, tokens: TokenKeeper, deadline: Deadline, *, urgent: bool) -> Json:
         """Call with a token; if WeCom says it is dead, once more with another."""
         try:
             return self._call(api, request, tokens, deadline, urgent)
@@ -53,9 +51,7 @@ class Caller:
             if not urgent:
                 self._log.flush_if_due()
 
-    def _call(
-        self, api: Api, request: Request, tokens: TokenKeeper, deadline: Deadline, urgent: bool
-    ) -> Json:
+    def _call(self, api: Api, request: Request, tokens: TokenKeeper, deadline: Deadline, urgent: bool) -> Json:
         token = tokens.current(deadline)
         try:
             return self._admitted(api, _with_token(request, token), deadline, urgent=urgent)

@@ -101,10 +101,15 @@ MEANINGS: Mapping[int, Meaning] = {
     701008: Meaning(SETUP, "成员没有互通许可：请在企业微信后台为成员分配许可"),
 }
 FOREIGN_TAG = Meaning(REJECTED, MEANINGS[81011].advice)
+UNSEEN_MEMBER = Meaning(REJECTED, "成员不在应用的可见范围内，无法读取其姓名")
 SPECIAL: Mapping[tuple[str, int], Meaning] = {
     # Which number WeCom answers for another app's tag is not documented; both have been seen (protocol §4.3).
     ("externalcontact/edit_corp_tag", 301002): FOREIGN_TAG,
     ("externalcontact/del_corp_tag", 301002): FOREIGN_TAG,
+    # A name that may not be read is no reason to stop anything.
+    ("user/get", 60011): UNSEEN_MEMBER,
+    ("user/get", 60021): UNSEEN_MEMBER,
+    ("user/get", 50002): UNSEEN_MEMBER,
 }
 SOURCE_IP = re.compile(r"from ip: ([0-9a-fA-F.:]{3,45})")
 UNTRUSTED_IP = frozenset({60020, 301042})
@@ -113,9 +118,7 @@ UNTRUSTED_IP = frozenset({60020, 301042})
 def meaning_of(api: str, errcode: int) -> Meaning:
     """Return what an error number means for an API."""
     special = SPECIAL.get((api, errcode))
-    return (
-        special or MEANINGS.get(errcode) or Meaning(REJECTED, f"企业微信拒绝了这次操作（错误码 {errcode}）")
-    )
+    return special or MEANINGS.get(errcode) or Meaning(REJECTED, f"企业微信拒绝了这次操作（错误码 {errcode}）")
 
 
 def error_for(api: str, errcode: int, errmsg: str = "", *, retry_after_s: float = SOON_S) -> WeComError:

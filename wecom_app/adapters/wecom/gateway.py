@@ -71,6 +71,11 @@ class Gateway:
         self._tokens = TokenKeeper(rows, caller.fetch_token, clock, metrics.token_refreshes)
         self._client = WeComClient(settings, caller, self._tokens, clock)
 
+    def get_member_name(self, userid: str) -> str:
+        """Return a member's name; WeComGone if there is none such, WeComRejected if the app may not see him."""
+        answer = self._client.user.get(userid)
+        return self._reader(apis.MEMBER, answer).text("name")
+
     def list_follow_userids(self) -> tuple[str, ...]:
         """Return the members who may have customers and whom the app sees."""
         answer = self._client.external_contact.get_follow_user_list()
@@ -106,16 +111,12 @@ class Gateway:
             raise _looping(apis.CONTACTS)
         return found
 
-    def mark_tags(
-        self, userid: str, external_userid: str, *, add: Sequence[str], remove: Sequence[str]
-    ) -> None:
+    def mark_tags(self, userid: str, external_userid: str, *, add: Sequence[str], remove: Sequence[str]) -> None:
         """Add and remove enterprise tags of one relation in one call; nothing is sent if there are none."""
         if add or remove:
             self._client.external_contact.mark_tag(userid, external_userid, list(add), list(remove))
 
-    def list_corp_tags(
-        self, *, tag_ids: Sequence[str] = (), group_ids: Sequence[str] = ()
-    ) -> tuple[CorpTagGroup, ...]:
+    def list_corp_tags(self, *, tag_ids: Sequence[str] = (), group_ids: Sequence[str] = ()) -> tuple[CorpTagGroup, ...]:
         """Return the tag library; if both kinds of ids are given WeCom looks at the groups only."""
         data = _given(tag_id=list(tag_ids), group_id=list(group_ids))
         return tuple(answers.tag_group(group) for group in self._read(apis.TAGS, data).children("tag_group"))

@@ -39,6 +39,4 @@ class Seal:
 
 def _derive(secret_key: str, purpose: bytes) -> bytes:
     # HKDF keeps each use of SECRET_KEY apart; it does not slow guessing, so SECRET_KEY must be random.
-    return HKDF(algorithm=hashes.SHA256(), length=KEY_LENGTH, salt=SALT, info=purpose).derive(
-        secret_key.encode()
-    )
+    return HKDF(algorithm=hashes.SHA256(), length=KEY_LENGTH, salt=SALT, info=purpose).derive(secret_key.encode())

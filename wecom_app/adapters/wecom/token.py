@@ -27,7 +27,7 @@ FETCH_S = 9.0
 """Less than the lease of a refresh, so that no second process starts while the first still waits."""
 POLL_S = 0.05
 EARLY_PAUSE_S = 30.0
-"""Pause after an early renewal that failed; the old token still serves."""
+"""Pause between tries of an early renewal; meanwhile the old token serves."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,10 @@ class TokenKeeper:
         """Renew if nobody is at it; whatever goes wrong, the old token still serves."""
         if self._clock.monotonic() < self._early_from or not self._lock.acquire(blocking=False):
             return _value(kept)
+        self._early_from = self._clock.monotonic() + EARLY_PAUSE_S
         try:
             return self._attempt(None, Deadline(self._clock, FETCH_S))
         except AppError:
-            self._early_from = self._clock.monotonic() + EARLY_PAUSE_S
             return _value(kept)
         finally:
             self._lock.release()

@@ -162,9 +162,7 @@ class TokenRows:
 
     def _locked(self, session: Session) -> WeComToken:
         insert_if_missing(session, WeComToken, name=self._name, refusals=0)
-        return session.scalars(
-            select(WeComToken).where(WeComToken.name == self._name).with_for_update()
-        ).one()
+        return session.scalars(select(WeComToken).where(WeComToken.name == self._name).with_for_update()).one()
 
     def _opened(self, row: WeComToken) -> Stored:
         text = self._seal.open(row.value) if row.value else None

@@ -147,9 +147,7 @@ def _answer(api: Api, reply: _Reply, request: Request) -> Json:
 def _check_status(api: Api, reply: _Reply) -> None:
     if 300 <= reply.status < 400:
         # WeCom answers plain http with 301; following it would send the token a second time in the clear.
-        raise WeComMisconfigured(
-            "接口地址被重定向：请检查 WECOM_API_BASE_URL（应以 https 开头）", api=api.path
-        )
+        raise WeComMisconfigured("接口地址被重定向：请检查 WECOM_API_BASE_URL（应以 https 开头）", api=api.path)
     if reply.status == 404 and not reply.content:
         raise WeComRejected("企业微信没有这个接口：请检查 WECOM_API_BASE_URL", api=api.path)
     if reply.status != 200:

@@ -62,9 +62,7 @@ def create_department(act: Act) -> Json:
     """Put a department into the tree."""
     departments = act.world.members.departments
     number = int(act.parts.get("id") or max(departments) + 1)
-    department = act.world.add_department(
-        number, act.text("name"), int(act.parts.get("parentid", ROOT_DEPARTMENT))
-    )
+    department = act.world.add_department(number, act.text("name"), int(act.parts.get("parentid", ROOT_DEPARTMENT)))
     act.emit(directory_event("create_party", **_described(department)))
     return {"id": department.id}
 

@@ -19,8 +19,7 @@ def tag_create(act: Act) -> Json:
         act.emit(tag_event("create", group.id, "tag_group"))
     order = int(act.parts.get("order", 0))
     made = [
-        library.make_tag(group, _name(name), made_by=CONSOLE, now=now, order=order)
-        for name in dict.fromkeys(names)
+        library.make_tag(group, _name(name), made_by=CONSOLE, now=now, order=order) for name in dict.fromkeys(names)
     ]
     for tag in made:
         act.emit(tag_event("create", tag.id, "tag"))

@@ -23,9 +23,7 @@ def get_token(call: Call) -> Json:
         raise ApiError(60020)
     call.caller = app
     faults = call.context.faults.settings.token
-    token = call.world.tokens.access_token(
-        app, call.world.now(), life_s=faults.expires_in, rotate=faults.rotate
-    )
+    token = call.world.tokens.access_token(app, call.world.now(), life_s=faults.expires_in, rotate=faults.rotate)
     return {"access_token": token.value, "expires_in": _seconds_left(call, token)}
 
 

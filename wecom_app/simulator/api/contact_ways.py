@@ -25,9 +25,7 @@ def add_contact_way(call: Call) -> Json:
     world, config = call.world, call.context.config
     if len(world.contact_ways) >= config.contact_way_limit:
         raise ApiError(41045)
-    way = ContactWay(
-        config_id="", type=kind, scene=scene, created=world.unix_now(), made_by=str(call.app.agent_id)
-    )
+    way = ContactWay(config_id="", type=kind, scene=scene, created=world.unix_now(), made_by=str(call.app.agent_id))
     _fill(call, way)
     _check_people(call, way)
     way.config_id = world.ids.hexadecimal()

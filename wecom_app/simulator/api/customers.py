@@ -20,9 +20,7 @@ REMARK_FIELDS = ("remark", "description", "remark_company", "remark_mobiles", "r
 def get_follow_user_list(call: Call) -> Json:
     """Answer the visible members who have the customer-contact feature."""
     members = call.context.seen_members(call.app)
-    return {
-        "follow_user": [item.userid for item in members if item.customer_contact and item.status == ACTIVE]
-    }
+    return {"follow_user": [item.userid for item in members if item.customer_contact and item.status == ACTIVE]}
 
 
 def list_customers(call: Call) -> Json:
@@ -124,10 +122,7 @@ def _follow_user(world: World, relation: Relation, customer: Customer) -> Json:
         }
         for tag in world.tags_of(relation)
     ]
-    tags += [
-        {"group_name": group, "tag_name": name, "type": PERSONAL_TAG}
-        for group, name in relation.personal_tags
-    ]
+    tags += [{"group_name": group, "tag_name": name, "type": PERSONAL_TAG} for group, name in relation.personal_tags]
     return _follow(relation, customer) | {"tags": tags}
 
 

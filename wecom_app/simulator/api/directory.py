@@ -85,9 +85,7 @@ def department_list(call: Call) -> Json:
 def department_simple_list(call: Call) -> Json:
     """Answer the ids of a department and of all below it."""
     return {
-        "department_id": [
-            {"id": item.id, "parentid": item.parentid, "order": item.order} for item in _subtree(call)
-        ]
+        "department_id": [{"id": item.id, "parentid": item.parentid, "order": item.order} for item in _subtree(call)]
     }
 
 
@@ -112,8 +110,6 @@ ENDPOINTS = {
     "user/simplelist": Endpoint(simple_list, {"userlist": []}, answer_list="userlist"),
     "user/list": Endpoint(full_list, {"userlist": []}, answer_list="userlist"),
     "department/list": Endpoint(department_list, {"department": []}, answer_list="department"),
-    "department/simplelist": Endpoint(
-        department_simple_list, {"department_id": []}, answer_list="department_id"
-    ),
+    "department/simplelist": Endpoint(department_simple_list, {"department_id": []}, answer_list="department_id"),
     "department/get": Endpoint(get_department),
 }

@@ -51,9 +51,7 @@ def get(call: Call) -> Response:
         raise ApiError(41006)
     file = call.world.media.get(media_id, call.world.now())
     disposition = f"attachment; filename*=UTF-8''{quote(file.filename)}"
-    return Response(
-        file.content, content_type=file.content_type, headers={"Content-Disposition": disposition}
-    )
+    return Response(file.content, content_type=file.content_type, headers={"Content-Disposition": disposition})
 
 
 ENDPOINTS = {

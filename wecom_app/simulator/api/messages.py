@@ -93,9 +93,7 @@ def _record(call: Call, kind: str, userids: list[str]) -> AppMessage:
         )
     ]
     reached = [userid for userid in userids if userid not in dropped]
-    message = AppMessage(
-        call.world.ids.letters(64), agent_id, call.world.now(), reached, kind, call.body, dropped
-    )
+    message = AppMessage(call.world.ids.letters(64), agent_id, call.world.now(), reached, kind, call.body, dropped)
     call.world.mailbox.messages[message.msgid] = message
     return message
 
@@ -179,9 +177,7 @@ def recall(call: Call) -> Json:
     return {}
 
 
-ROBOT_KINDS = frozenset(
-    {"text", "markdown", "markdown_v2", "image", "news", "file", "voice", "template_card"}
-)
+ROBOT_KINDS = frozenset({"text", "markdown", "markdown_v2", "image", "news", "file", "voice", "template_card"})
 
 
 def robot_send(call: Call) -> Json:

@@ -29,6 +29,4 @@ FAMILIES = (
     welcomes,
 )
 
-ENDPOINTS: dict[str, Endpoint] = {
-    path: endpoint for family in FAMILIES for path, endpoint in family.ENDPOINTS.items()
-}
+ENDPOINTS: dict[str, Endpoint] = {path: endpoint for family in FAMILIES for path, endpoint in family.ENDPOINTS.items()}

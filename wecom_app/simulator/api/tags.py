@@ -86,8 +86,7 @@ def add_corp_tag(call: Call) -> Json:
         group = call.world.tags.make_group(name, made_by=made_by, now=now, order=order)
         call.echo(tag_event("create", group.id, "tag_group"))
     made = [
-        call.world.tags.make_tag(group, name, made_by=made_by, now=now, order=order)
-        for name, order in wanted.items()
+        call.world.tags.make_tag(group, name, made_by=made_by, now=now, order=order) for name, order in wanted.items()
     ]
     for tag in made:
         call.echo(tag_event("create", tag.id, "tag"))
@@ -196,7 +195,5 @@ ENDPOINTS = {
     "externalcontact/del_corp_tag": Endpoint(
         del_corp_tag, is_customer_contact=True, request_lists=("tag_id", "group_id")
     ),
-    "externalcontact/mark_tag": Endpoint(
-        mark_tag, is_customer_contact=True, request_lists=("add_tag", "remove_tag")
-    ),
+    "externalcontact/mark_tag": Endpoint(mark_tag, is_customer_contact=True, request_lists=("add_tag", "remove_tag")),
 }

@@ -40,9 +40,7 @@ def _begin(call: Call, handover_userid: str, *, resigned: bool) -> Json:
         raise ApiError(40058)
     answered = []
     for external_userid in wanted:
-        transfer = Transfer(
-            handover_userid, takeover.userid, external_userid, call.world.now(), resigned=resigned
-        )
+        transfer = Transfer(handover_userid, takeover.userid, external_userid, call.world.now(), resigned=resigned)
         errcode = _refusal(call, transfer, takeover.customer_limit)
         if errcode == 0:
             call.world.transfers.items.append(transfer)
@@ -122,9 +120,7 @@ def get_unassigned_list(call: Call) -> Json:
 
 
 ENDPOINTS = {
-    "externalcontact/transfer_customer": Endpoint(
-        transfer_customer, {"customer": []}, is_customer_contact=True
-    ),
+    "externalcontact/transfer_customer": Endpoint(transfer_customer, {"customer": []}, is_customer_contact=True),
     "externalcontact/transfer_result": Endpoint(transfer_result, {"customer": []}, is_customer_contact=True),
     "externalcontact/resigned/transfer_customer": Endpoint(
         transfer_resigned_customer, {"customer": []}, is_customer_contact=True

@@ -2,15 +2,16 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
 
 from wecom_app.adapters.jobs.cluster import statements
 from wecom_app.adapters.jobs.cluster.carrier import (
     ConnectorException,
     Job,
     JobManager,
+    Notification,
     NotificationCallback,
     PsycopgConnector,
     Status,
@@ -35,13 +36,25 @@ class ClaimingManager(JobManager):
     def __init__(self, connector: PsycopgConnector, clock: Clock, claimed: Callable[[Claim], None]) -> None:
         super().__init__(connector)
         self._clock, self._claimed = clock, claimed
+        self._heard: Counter[str] = Counter()
+        """Notifications by lane."""
         self._trouble = False
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
-        assert queues is not None
-        (lane,) = queues
+        lane = _only(queues)
+        while True:
+            heard = self._heard[lane]
+            claim = await self._claim(lane, worker_id)
+            if claim is not None:
+                self._claimed(claim)
+                return _as_job(claim)
+            # Procrastinate forgets a notification that comes while it looks, and would wait for its next poll.
+            if heard == self._heard[lane]:
+                return None
+
+    async def _claim(self, lane: str, worker_id: int) -> Claim | None:
         try:
-            rows = await self._query(
+            rows = await self.connector.execute_query_all_async(
                 statements.CLAIM_FOR_PSYCOPG, lane=lane, worker_id=worker_id, now=self._clock.now()
             )
         except ConnectorException:
@@ -49,19 +62,7 @@ class ClaimingManager(JobManager):
             self._note_trouble()
             return None
         self._trouble = False
-        if not rows:
-            return None
-        claim = read_claim(rows[0])
-        self._claimed(claim)
-        return Job(
-            id=claim.job.id,
-            queue=lane,
-            lock=None,
-            queueing_lock=None,
-            task_name=RUN,
-            attempts=claim.job.attempts,
-            worker_id=worker_id,
-        )
+        return read_claim(rows[0]) if rows else None
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
         """Do nothing: the thread that ran the job wrote its result, if the job was still ours."""
@@ -78,25 +79,46 @@ class ClaimingManager(JobManager):
 
     async def update_heartbeat(self, worker_id: int) -> None:
         try:
-            await self._query(statements.BEAT_FOR_PSYCOPG, worker_id=worker_id)
+            await self.connector.execute_query_async(statements.BEAT_FOR_PSYCOPG, worker_id=worker_id)
         except ConnectorException:
             self._note_trouble()
 
     async def listen_for_jobs(
         self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
     ) -> None:
+        lane = _only(queues)
+
+        async def note_and_pass_on(*, channel: str, notification: Notification) -> None:
+            self._heard[lane] += 1
+            await on_notification(channel=channel, notification=notification)
+
         while True:
             try:
-                await super().listen_for_jobs(on_notification=on_notification, queues=queues)
+                await super().listen_for_jobs(on_notification=note_and_pass_on, queues=queues)
             except ConnectorException:
                 self._note_trouble()
             await asyncio.sleep(LISTEN_AGAIN_S)
 
-    async def _query(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
-        return await self.connector.execute_query_all_async(query, **parameters)
-
     def _note_trouble(self) -> None:
         # Told once: five workers ask twice a second.
         if not self._trouble:
-            logger.warning("jobs.database_unavailable", exc_info=True)
+            logger.warning("jobs.database_trouble", exc_info=True)
         self._trouble = True
+
+
+def _only(queues: Iterable[str] | None) -> str:
+    assert queues is not None
+    (lane,) = queues
+    return lane
+
+
+def _as_job(claim: Claim) -> Job:
+    return Job(
+        id=claim.job.id,
+        queue=claim.job.lane,
+        lock=None,
+        queueing_lock=None,
+        task_name=RUN,
+        attempts=claim.job.attempts,
+        worker_id=claim.worker_id,
+    )

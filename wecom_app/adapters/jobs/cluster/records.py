@@ -52,9 +52,7 @@ UPDATE procrastinate_jobs SET status = 'todo', attempts = 0, scheduled_at = NULL
        queueing_lock = regexp_replace(queueing_lock, '^retry\\|', '')
 WHERE id = :job_id AND status IN ('failed', 'cancelled', 'aborted') RETURNING id
 """)
-_REPLAYED = text(
-    "UPDATE procrastinate_jobs_extra SET created_at = :now, finished_at = NULL WHERE job_id = :job_id"
-)
+_REPLAYED = text("UPDATE procrastinate_jobs_extra SET created_at = :now, finished_at = NULL WHERE job_id = :job_id")
 _CANCEL = text("SELECT procrastinate_cancel_job_v1(:job_id, false, false)")
 _CANCELLED = text("""
 UPDATE procrastinate_jobs_extra SET finished_at = :now, last_error = :error

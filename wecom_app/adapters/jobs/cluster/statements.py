@@ -91,8 +91,7 @@ SUPERSEDE = _ending(
     "status = 'succeeded', attempts = attempts + 1", "finished_at = :now, last_error = :error", _HAS_TWIN
 )
 RETRY = _ending(
-    "status = 'todo', attempts = attempts + 1, worker_id = NULL, scheduled_at = :due,"
-    " queueing_lock = :retrying_lock",
+    "status = 'todo', attempts = attempts + 1, worker_id = NULL, scheduled_at = :due, queueing_lock = :retrying_lock",
     "last_error = :error",
 )
 RELEASE = _ending("status = 'todo', worker_id = NULL, scheduled_at = NULL", "finished_at = NULL")

@@ -49,12 +49,8 @@ class _Hold:
 
 def read_claim(row: RowMapping | Mapping[str, Any]) -> Claim:
     """Build a claim from what `statements.CLAIM` returns."""
-    unique = (
-        row["queueing_lock"] and row["queueing_lock"].removeprefix(statements.RETRY_PREFIX).partition(":")[2]
-    )
-    job = ClaimedJob(
-        row["id"], row["kind"], row["lane"], row["args"], unique, row["attempts"] + 1, row["created_at"]
-    )
+    unique = row["queueing_lock"] and row["queueing_lock"].removeprefix(statements.RETRY_PREFIX).partition(":")[2]
+    job = ClaimedJob(row["id"], row["kind"], row["lane"], row["args"], unique, row["attempts"] + 1, row["created_at"])
     return Claim(job, row["lock"], row["queueing_lock"], row["worker_id"])
 
 
@@ -74,16 +70,12 @@ class ClusterStore:
         return None
 
     def next_due(self, session: Session) -> datetime | None:
-        due: datetime | None = (
-            session.connection().execute(statements.NEXT_DUE, {"lanes": list(self._lanes)}).scalar()
-        )
+        due: datetime | None = session.connection().execute(statements.NEXT_DUE, {"lanes": list(self._lanes)}).scalar()
         return due
 
     def register(self, session: Session) -> int:
         """Return a new worker's id, alive as of now."""
-        worker_id: int = (
-            session.connection().execute(statements.REGISTER, {"now": self._clock.now()}).scalar_one()
-        )
+        worker_id: int = session.connection().execute(statements.REGISTER, {"now": self._clock.now()}).scalar_one()
         return worker_id
 
     def beat(self, session: Session, worker_id: int) -> None:

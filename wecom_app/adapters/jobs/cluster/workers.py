@@ -169,12 +169,14 @@ class ClusterWorkers:
             self._persist(lambda session: self._store.detach(session, claim))
         else:
             self._persist(lambda session: self._store.write_back(session, claim, outcome))
-        with self._mutex:
-            self._claims.pop(_run_of(claim), None)
+        if not self._ended.is_set():
+            with self._mutex:
+                self._claims.pop(_run_of(claim), None)
         self._call(self._finish, _run_of(claim))
 
     def _persist(self, write: Callable[[Session], None]) -> None:
-        while True:
+        # After the end the job is given back, and not ours to write about.
+        while not self._ended.is_set():
             try:
                 with self._database.write() as session:
                     write(session)
@@ -184,12 +186,13 @@ class ClusterWorkers:
                 logger.exception("jobs.result_not_written")
             else:
                 return
-            if self._ended.wait(WRITE_AGAIN_S):
-                return
+            self._ended.wait(WRITE_AGAIN_S)
 
     def _give_back(self) -> None:
         with self._mutex:
             unfinished = list(self._claims.values())
+        if not unfinished:
+            return
         try:
             with self._database.write() as session:
                 for claim in unfinished:

@@ -1,0 +1,40 @@
+# Everything starts from here; `make` alone lists the targets.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-fast check format clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup: $(STAMP) ## Install everything into .venv (git, make and python3 >= 3.11 suffice)
+
+$(STAMP): pyproject.toml scripts/setup.sh
+	@sh scripts/setup.sh "$(PYTHON)" "$(VENV)"
+	@touch $(STAMP)
+
+demo: $(STAMP) ## Play a day at a shop against the simulator and stay up (ONCE=1: end after the comparison)
+	@$(BIN)/wecom-app demo $(if $(ONCE),--once)
+
+test: $(STAMP) ## Run all tests (on PostgreSQL too where TEST_POSTGRES_URL is set)
+	$(PYTEST) -q
+
+test-fast: $(STAMP) ## Run the fast tests
+	$(PYTEST) -q -m "not slow and not postgresql"
+
+check: $(STAMP) ## Style, types and layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(STAMP) ## Put the code into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove the environment and what runs leave behind
+	rm -rf $(VENV) var dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
