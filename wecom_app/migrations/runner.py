@@ -44,7 +44,8 @@ def prepare(database: Database, clock: Clock) -> Path | None:
 
 def is_at_head(database: Database) -> bool:
     """Return whether the database stands at this program's newest revision."""
-    with database.engine.connect() as connection:
+    with database.read() as session:
+        connection = session.connection()
         current = MigrationContext.configure(connection).get_current_revision()
         if current is not None:
             _refuse_newer(connection)

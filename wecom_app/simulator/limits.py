@@ -19,7 +19,7 @@ class Window:
 
     start: float
     count: int = 0
-    blocked_until: float = 0.0
+    blocked_until: float = float("-inf")
 
 
 class Limits:
@@ -45,7 +45,7 @@ class Limits:
         with self._lock:
             window = self._windows.get((key, window_s))
             if window is None or now - window.start >= window_s:
-                blocked = window.blocked_until if window else 0.0
+                blocked = window.blocked_until if window else float("-inf")
                 window = self._windows[(key, window_s)] = Window(now, blocked_until=blocked)
             if now < window.blocked_until:
                 return False

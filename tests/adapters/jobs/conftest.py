@@ -40,6 +40,7 @@ def cluster_url(postgresql_template: str) -> Iterator[str]:
     name = f"wecom_app_jobs_{uuid.uuid4().hex[:8]}"
     with psycopg.connect(server.render_as_string(hide_password=False), autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{postgresql_template}"')
+        connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
         url = server.set(database=name).render_as_string(hide_password=False)
         database = Database(url)
         with database.engine.connect() as own, own.begin():
@@ -58,7 +59,9 @@ def database_url(backend: str, request: pytest.FixtureRequest) -> str:
     url: str = request.getfixturevalue("cluster_url")
     emptied = Database(url)
     with emptied.write() as session:
-        session.execute(text("TRUNCATE procrastinate_jobs, procrastinate_workers RESTART IDENTITY CASCADE"))
+        # TRUNCATE makes new files and takes thirty times as long.
+        session.execute(text("DELETE FROM procrastinate_jobs"))
+        session.execute(text("DELETE FROM procrastinate_workers"))
     emptied.close()
     return url
 

@@ -12,24 +12,23 @@ from sqlalchemy import text
 from wecom_app.adapters.jobs.cluster import install_schema, is_installed, workers
 from wecom_app.clock import SystemClock
 from wecom_app.errors import AppError, ConfigurationError
-from wecom_app.services.runtime import LANES
 
 pytestmark = pytest.mark.both
 
 
 @pytest.fixture
 def start_without_poll(monkeypatch, add):
-    """Start workers that see a job only because they are told, and wait until each lane listens."""
+    """Start workers that see a job only because they are told, and wait until the lane listens."""
     monkeypatch.setattr(workers, "POLL_S", 3600.0)
 
     def start(queue, warmed):
         queue.start()
-        for lane in LANES:
-            # The first may have been found by the look at the start; the second tells that the lane listens.
-            for _ in range(2):
-                warmed.clear()
-                while not warmed.wait(0.2):
-                    add(queue, "warm", lane=lane, priority=9)
+        # The first may have been found by the look at the start; the second tells that the lane listens.
+        for _ in range(2):
+            warmed.clear()
+            add(queue, "warm", priority=9)
+            while not warmed.wait(0.2):
+                add(queue, "warm", priority=9)
 
     return start
 
@@ -83,10 +82,10 @@ def test_the_next_job_of_a_key_starts_without_a_poll(make_queue, add, start_with
         if args["name"] == 19:
             last.set()
 
-    queue = make_queue({"work": work, "warm": set_event(warmed)}, clock=SystemClock())
+    queue = make_queue({"work": work, "warm": set_event(warmed)}, lanes={"local": 4}, clock=SystemClock())
     start_without_poll(queue, warmed)
     for name in range(20):
-        add(queue, "work", name, lane="event", key="li")
+        add(queue, "work", name, key="li")
 
     assert last.wait(PATIENCE_S)
     assert ran == list(range(20))
@@ -101,7 +100,8 @@ def test_a_replayed_job_starts_without_a_poll(database, make_queue, add, start_w
             raise AppError
         replayed.set()
 
-    queue = make_queue({"fail": fail_once, "warm": set_event(warmed)}, clock=SystemClock())
+    kinds = {"fail": fail_once, "warm": set_event(warmed)}
+    queue = make_queue(kinds, lanes={"local": 1}, clock=SystemClock())
     dead = add(queue, "fail")
     assert queue.step()
     start_without_poll(queue, warmed)
@@ -114,7 +114,8 @@ def test_a_replayed_job_starts_without_a_poll(database, make_queue, add, start_w
 
 def test_the_follower_of_a_cancelled_job_starts_without_a_poll(database, make_queue, add, start_without_poll):
     followed, warmed = threading.Event(), threading.Event()
-    queue = make_queue({"follow": set_event(followed), "warm": set_event(warmed)}, clock=SystemClock())
+    kinds = {"follow": set_event(followed), "warm": set_event(warmed)}
+    queue = make_queue(kinds, lanes={"local": 1}, clock=SystemClock())
     head = add(queue, "follow", key="li")
     run_sql(database, "UPDATE procrastinate_jobs SET scheduled_at = now() + interval '1 year'")
     add(queue, "follow", key="li")

@@ -5,12 +5,19 @@ import threading
 import pytest
 from job_tools import PATIENCE_S, CountingDatabase
 
+from wecom_app.adapters.jobs import dispatcher
+
 
 @pytest.fixture
 def database(database_url):
     opened = CountingDatabase(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(autouse=True)
+def _poll_often(monkeypatch):
+    monkeypatch.setattr(dispatcher, "POLL_S", 0.01)
 
 
 class Held:

@@ -6,7 +6,7 @@ import pytest
 from job_tools import PATIENCE_S
 
 from wecom_app.clock import SystemClock
-from wecom_app.errors import Unavailable
+from wecom_app.errors import WeComThrottled
 from wecom_app.services.runtime import SimulatedCrash
 
 pytestmark = pytest.mark.both
@@ -175,7 +175,7 @@ def test_a_crash_in_a_thread_neither_ends_the_lane_nor_writes_a_result(make_queu
 
 
 def test_a_failed_job_is_tried_again_by_the_workers(make_queue, add, view):
-    faults, ran = [Unavailable()], threading.Event()
+    faults, ran = [WeComThrottled(retry_after_s=0.0)], threading.Event()
 
     def stumble(_runtime, _args):
         if faults:
