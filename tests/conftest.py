@@ -11,9 +11,9 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
+from wecom_app.bootstrap import upgrade_database
 from wecom_app.clock import ManualClock
 from wecom_app.db import Database
-from wecom_app.migrations.runner import upgrade
 
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 POSTGRES_URL = os.environ.get("TEST_POSTGRES_URL")
@@ -39,7 +39,7 @@ def clock() -> ManualClock:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("template") / "template.db"
     database = Database(f"sqlite:///{path}")
-    upgrade(database)
+    upgrade_database(database)
     with database.engine.connect() as connection:
         connection.exec_driver_sql("SELECT 1")
     database.close()
@@ -51,7 +51,7 @@ def postgresql_template() -> Iterator[str]:
     name = f"wecom_app_template_{uuid.uuid4().hex[:8]}"
     with _postgresql_database(name):
         database = Database(_postgresql_url(name))
-        upgrade(database)
+        upgrade_database(database)
         database.close()
         yield name
 

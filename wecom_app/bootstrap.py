@@ -1,13 +1,16 @@
 """Puts a `Runtime` together from the settings: the one place that knows every adapter. Called by commands and tests."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import requests
 from sqlalchemy import select
 
 from wecom_app.adapters.intake import GroupCommitIntake
-from wecom_app.adapters.jobs.embedded import EmbeddedQueue
 from wecom_app.adapters.pinyin import PinyinSlugify
 from wecom_app.adapters.wecom.crypto import Cipher
 from wecom_app.adapters.wecom.gateway import Gateway
@@ -21,6 +24,53 @@ from wecom_app.models import Deployment
 from wecom_app.services.jobs import JOB_KINDS
 from wecom_app.services.metrics import Metrics
 from wecom_app.services.runtime import LANES, Runtime
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where a job queue lives; loaded only for the database it is for, since the cluster's needs an extra."""
+
+    module: str
+    name: str
+    needs_schema: bool
+
+
+ENGINES = {
+    "sqlite": Engine("wecom_app.adapters.jobs.embedded", "EmbeddedQueue", needs_schema=False),
+    "postgresql": Engine("wecom_app.adapters.jobs.cluster", "ClusterQueue", needs_schema=True),
+}
+
+
+def engine_for(database: Database) -> tuple[Engine, Any]:
+    """Return the queue engine for a database and its module; raise ConfigurationError where there is none."""
+    backend = database.url.get_backend_name()
+    engine = ENGINES.get(backend)
+    if engine is None:
+        raise ConfigurationError("DATABASE_URL 只支持 sqlite:/// 与 postgresql://")
+    return engine, import_module(engine.module)
+
+
+def upgrade_database(database: Database) -> None:
+    """Bring tables and queue to this program's version."""
+    runner.upgrade(database)
+    engine, module = engine_for(database)
+    if engine.needs_schema:
+        with database.engine.connect() as connection, connection.begin():
+            module.install_schema(connection)
+
+
+def prepare_database(database: Database, clock: Clock) -> Path | None:
+    """Bring SQLite to head, with a backup first if it holds anything; on PostgreSQL only check.
+
+    Returns the backup's path, if one was made. Raises ConfigurationError where PostgreSQL is not ready.
+    """
+    backup = runner.prepare(database, clock)
+    engine, module = engine_for(database)
+    if engine.needs_schema:
+        with database.read() as session:
+            if not module.is_installed(session.connection()):
+                raise ConfigurationError("数据库结构不是最新版本：请先运行 wecom-app db upgrade")
+    return backup
 
 
 def build_runtime(
@@ -41,7 +91,7 @@ def build_runtime(
     wecom = settings.require_wecom()
     secret_key = settings.require_secret_key()
     database = Database(settings.database_url)
-    runner.prepare(database, clock)
+    prepare_database(database, clock)
     _claim(database, wecom, clock.now())
     metrics = Metrics()
     runtime = Runtime(
@@ -55,7 +105,8 @@ def build_runtime(
         threads=threads,
         crash_hook=crash_hook,
     )
-    queue = EmbeddedQueue(database, clock, JOB_KINDS, LANES, metrics)
+    engine, module = engine_for(database)
+    queue = getattr(module, engine.name)(database, clock, JOB_KINDS, LANES, metrics)
     queue.bind(runtime)
     runtime.queue = queue
     runtime.intake = GroupCommitIntake(database, queue)

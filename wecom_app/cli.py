@@ -14,12 +14,11 @@ import structlog
 import waitress
 
 from wecom_app import demo as demo_story
-from wecom_app.bootstrap import build_runtime
+from wecom_app.bootstrap import build_runtime, prepare_database, upgrade_database
 from wecom_app.clock import SystemClock
 from wecom_app.config import Settings, load_settings
 from wecom_app.db import Database
 from wecom_app.errors import AppError
-from wecom_app.migrations import runner
 from wecom_app.services import accounts
 from wecom_app.services.accounts import KeyScope
 from wecom_app.services.runtime import LANES, Runtime
@@ -135,11 +134,11 @@ def upgrade(settings: Settings) -> None:
     """把数据库结构升级到当前版本；SQLite 有数据时先备份。"""
     database = Database(settings.database_url)
     if database.is_sqlite:
-        backup = runner.prepare(database, SystemClock())
+        backup = prepare_database(database, SystemClock())
         if backup is not None:
             click.echo(f"升级前已备份到 {backup}")
     else:
-        runner.upgrade(database)
+        upgrade_database(database)
     click.echo("数据库结构已是最新")
     database.close()
 
@@ -164,7 +163,7 @@ def create_api_key(settings: Settings, name: str, scopes: tuple[str, ...]) -> No
     """新建接口密钥，只打印密钥本身；它不会再次显示。"""
     database = Database(settings.database_url)
     clock = SystemClock()
-    runner.prepare(database, clock)
+    prepare_database(database, clock)
     with database.write() as session:
         key = accounts.create_key(session, name, scopes, clock.now())
     database.close()

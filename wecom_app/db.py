@@ -26,7 +26,7 @@ from sqlalchemy import (
     event,
     make_url,
 )
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import JSON, TypeDecorator, TypeEngine
 
@@ -124,7 +124,10 @@ class Database:
     """One database, opened once per process."""
 
     def __init__(self, url: str, *, clock: Clock | None = None, pool_size: int = 40) -> None:
-        self.url = make_url(url)
+        try:
+            self.url = make_url(url)
+        except ArgumentError:
+            raise ConfigurationError("DATABASE_URL 格式有误，应为 sqlite:///… 或 postgresql://…") from None
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._clock = clock or SystemClock()
         self._writer_lock = WriterLock()
@@ -209,15 +212,17 @@ class Database:
         return engine
 
     def _open_postgresql(self, pool_size: int) -> tuple[Engine, Engine]:
-        url = self.url.set(drivername="postgresql+psycopg")
-        engine = create_engine(
-            url,
-            pool_size=pool_size,
-            max_overflow=pool_size,
-            pool_pre_ping=True,
-            json_serializer=dump_json,
-            connect_args={"options": "-c lock_timeout=3000 -c timezone=UTC"},
-        )
+        try:
+            engine = create_engine(
+                self.url.set(drivername="postgresql+psycopg"),
+                pool_size=pool_size,
+                max_overflow=pool_size,
+                pool_pre_ping=True,
+                json_serializer=dump_json,
+                connect_args={"options": "-c lock_timeout=3000 -c timezone=UTC"},
+            )
+        except ModuleNotFoundError as error:
+            raise ConfigurationError("使用 PostgreSQL 需要安装：pip install 'wecom-app[postgres]'") from error
         reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         return engine, reader
 

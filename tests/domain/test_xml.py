@@ -100,6 +100,7 @@ def test_what_is_not_a_plain_document_is_refused(text: str) -> None:
         '<?xml version="1.0" encoding="UTF-16"?><xml/>'.encode("utf-16"),
         "<xml><A>1</A></xml>".encode("utf-16-le"),
         b'<?xml version="1.0" encoding="UTF-7"?><xml>+ADw-</xml>',
+        b'<?xml version="1.0" encoding="GBK"?><xml><A>plain</A></xml>',
         b'<?xml version="1.0" encoding="ISO-8859-1"?><xml><A>\xe9</A></xml>',
         "<xml><A>中</A></xml>".encode("gbk"),
         b"<xml>\xed\xa0\x80</xml>",

@@ -112,6 +112,10 @@ class Played:
     """What has happened so far, for the comparison and the expectations at the end."""
 
     scans: list[Scan] = field(default_factory=list)
+    late: Scan | None = None
+    """Whose callback came too late for a welcome."""
+    marked: Scan | None = None
+    """Whom a member tagged by hand, so that his tags have two sources."""
     expectations: list[tuple[bool, str]] = field(default_factory=list)
 
     def expect(self, holds: bool, text: str) -> None:

@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from wecom_app.config import SECRET_NAMES, Settings
 from wecom_app.demo.failures import DemoFailed
-from wecom_app.demo.places import DATABASE
+from wecom_app.demo.places import DATABASE, FOLDER
 from wecom_app.simulator.config import SimulatorConfig
 
 COMMAND = (
-    "from wecom_app.demo.children import end_with_parent; end_with_parent(); "
-    "from wecom_app.cli import main; main()"
+    "from wecom_app.demo.children import end_with_parent; end_with_parent(); from wecom_app.cli import main; main()"
 )
 STOP_S = 15.0
 """Jobs under way get 10 s to finish; only then is a child killed."""
@@ -109,25 +109,32 @@ class Children:
             raise DemoFailed(_ended(Child(f"命令 {arguments[0]} ", process, path)))
         return printed.decode().strip()
 
+    def ended(self) -> str | None:
+        """Say which child has ended by itself, and what it said last; None if all are alive."""
+        dead = [child for child in self._children if child.process.poll() is not None]
+        return _ended(dead[0]) if dead else None
+
     def check(self) -> None:
         """Raise DemoFailed if a child has ended by itself."""
-        for child in self._children:
-            if child.process.poll() is not None:
-                raise DemoFailed(_ended(child))
+        ended = self.ended()
+        if ended is not None:
+            raise DemoFailed(ended)
 
     def stop(self) -> list[str]:
         """End the children, the one started last first; return the labels of those that had to be killed."""
         return [child.label for child in reversed(self._children) if not _stopped(child.process)]
 
-    def _open(self, arguments: tuple[str, ...], out: object, error: object) -> subprocess.Popen[bytes]:
+    def _open(
+        self, arguments: tuple[str, ...], out: int | IO[bytes], error: int | IO[bytes]
+    ) -> subprocess.Popen[bytes]:
         """Start it in a process group of its own: Ctrl-C is the demo's to answer, in its own order."""
         return subprocess.Popen(  # noqa: S603  our own interpreter and code; no argument is a stranger's
             [sys.executable, "-c", COMMAND, *arguments],
             cwd=self._folder,
             env=dict(self._environment),
             stdin=subprocess.PIPE,
-            stdout=out,  # type: ignore[arg-type]
-            stderr=error,  # type: ignore[arg-type]
+            stdout=out,
+            stderr=error,
             process_group=0,
         )
 
@@ -147,5 +154,5 @@ def _stopped(process: subprocess.Popen[bytes]) -> bool:
 def _ended(child: Child) -> str:
     return (
         f"{child.label}意外结束（退出码 {child.process.returncode}），"
-        f"日志 {child.log} 的最后几行：\n{child.last_words()}"
+        f"{FOLDER / child.log.name} 的最后几行：\n{child.last_words()}"
     )

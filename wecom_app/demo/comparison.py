@@ -136,10 +136,8 @@ def read_ours(
 def read_theirs(state: Json) -> Side:
     """Return WeCom's side from the simulator's state."""
     relations, welcomes = state["relations"], state["welcomes"]
-    library = {
-        (tag["id"],): f"{group['group_name']}/{tag['name']}"
-        for group in state["tag_groups"]
-        for tag in group["tag"]
+    library: dict[tuple[str, ...], str] = {
+        (tag["id"],): f"{group['group_name']}/{tag['name']}" for group in state["tag_groups"] for tag in group["tag"]
     }
     return Side(
         # Whom nobody has added yet is not one of the company's customers.

@@ -52,9 +52,7 @@ class Partner:
         except requests.RequestException as error:
             raise DemoFailed(f"{self.label}没有应答 {method} {path}：{type(error).__name__}") from error
         if not answer.ok:
-            raise DemoFailed(
-                f"{self.label}拒绝了 {method} {path}：HTTP {answer.status_code} {answer.text[:300]}"
-            )
+            raise DemoFailed(f"{self.label}拒绝了 {method} {path}：HTTP {answer.status_code} {answer.text[:300]}")
         return answer
 
 
@@ -63,6 +61,7 @@ class Application(Partner):
 
     def __init__(self, origin: str, key: str) -> None:
         super().__init__("应用", origin, {"Authorization": f"Bearer {key}"})
+        self.key = key
 
     def create_group(self, body: Json) -> Json:
         made: Json = self.send("POST", "/api/v1/tag-groups", body)

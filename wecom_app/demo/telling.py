@@ -34,6 +34,13 @@ class Teller:
     def verdict(self, good: bool, text: str) -> None:
         self._write("  ✓ " if good else "  ✗ ", text, GREEN if good else RED)
 
+    def problem(self, text: str) -> None:
+        """Say why it cannot go on; further lines, such as the end of a log, follow as they are."""
+        first, *more = text.splitlines()
+        self._write("✗ ", first, RED)
+        for line in more:
+            self._put(line)
+
     def line(self, text: str) -> None:
         """Write a line as it is: an address or a command to copy must not be broken."""
         self._put(text)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from job_tools import run_all
 
 from wecom_app.adapters.jobs.outcomes import CANCELLED, LOST, LOST_LIMIT
 from wecom_app.errors import AppError, Unavailable, WeComThrottled
@@ -10,11 +11,6 @@ from wecom_app.services.ports import JobPage
 from wecom_app.services.runtime import JobKind, SimulatedCrash
 
 pytestmark = pytest.mark.both
-
-
-def run_all(queue):
-    while queue.step():
-        pass
 
 
 def raising(*errors):

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from job_tools import run_all
 
 from wecom_app.errors import AppError
 
@@ -12,11 +13,6 @@ FAR = timedelta(days=3650)
 
 class OutsideFault(AppError):
     retryable = True
-
-
-def run_all(queue):
-    while queue.step():
-        pass
 
 
 def test_jobs_of_one_key_run_in_order_of_id_whatever_their_priority(make_queue, add, notes):

@@ -1,6 +1,7 @@
 """Done jobs go after 3 days, dead ones after 90, the rest never."""
 
 import pytest
+from job_tools import run_all
 
 from wecom_app.errors import AppError
 
@@ -15,8 +16,7 @@ def fail(_runtime, _args):
 def test_old_jobs_are_deleted_by_their_state_and_age(database, make_queue, add, clock, notes):
     queue = make_queue({"note": notes, "fail": fail})
     done, dead = add(queue, "note"), add(queue, "fail")
-    while queue.step():
-        pass
+    run_all(queue)
     waiting = add(queue, "note", unique="u")
 
     def left():

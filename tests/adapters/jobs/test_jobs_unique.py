@@ -3,16 +3,12 @@
 import threading
 
 import pytest
+from job_tools import run_all
 
 from wecom_app.adapters.jobs.outcomes import SUPERSEDED
 from wecom_app.errors import AppError, Unavailable
 
 pytestmark = pytest.mark.both
-
-
-def run_all(queue):
-    while queue.step():
-        pass
 
 
 def test_second_enqueue_of_a_waiting_name_gives_none_and_the_transaction_goes_on(database, make_queue, notes):

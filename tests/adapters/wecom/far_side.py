@@ -30,6 +30,7 @@ class Raw:
 
     body: bytes = b""
     status: str = "200 OK"
+    location: str = ""
 
 
 Answer = dict[str, Any] | list[Any] | Raw | Callable[[Call], Any]
@@ -62,7 +63,8 @@ class FarSide:
         if callable(answer):
             answer = answer(call)
         raw = answer if isinstance(answer, Raw) else Raw(json.dumps(answer, ensure_ascii=False).encode())
-        start_response(raw.status, [("Content-Type", "application/json")])
+        headers = [("Content-Type", "application/json")]
+        start_response(raw.status, [*headers, ("Location", raw.location)] if raw.location else headers)
         return [raw.body]
 
     def _token(self, _: Call) -> dict[str, Any]:

@@ -143,12 +143,31 @@ def test_the_token_is_renewed_before_its_end_while_the_old_one_serves(
     assert calls_of(simulator, "gettoken") == 4
 
 
-def test_a_life_of_a_token_costs_few_gettoken_calls(gateway: Gateway, simulator: Simulator, clock: ManualClock) -> None:
-    for _ in range(240):  # a call every half minute for two hours
+def test_a_new_process_uses_the_old_token_while_the_circuit_is_open(
+    gateway: Gateway, make_gateway: MakeGateway, simulator: Simulator, clock: ManualClock
+) -> None:
+    gateway.list_follow_userids()
+    clock.advance(7200 - 250)
+    simulator.faults.add("gettoken", "errcode", errcode=40001)
+    for _ in range(3):
+        assert gateway.list_follow_userids() == ("zhang", "wang")
+        clock.advance(31)
+    assert gateway.token_state().blocked_until is not None
+    assert make_gateway(simulator.wsgi).list_follow_userids() == ("zhang", "wang")
+    assert calls_of(simulator, "gettoken") == 4
+    clock.advance(250)
+    with pytest.raises(WeComMisconfigured):
         gateway.list_follow_userids()
-        clock.advance(30)
-    assert calls_of(simulator, "gettoken") <= 5  # WeCom hands out the same token until its end
-    assert calls_of(simulator, FOLLOW) <= 240 + 2
+    assert calls_of(simulator, "gettoken") == 4
+
+
+def test_a_life_of_a_token_costs_few_gettoken_calls(gateway: Gateway, simulator: Simulator, clock: ManualClock) -> None:
+    for pause_s, calls in ((60, 115), (2, 175)):  # 7,250 seconds, busy around the end
+        for _ in range(calls):
+            assert gateway.list_follow_userids()
+            clock.advance(pause_s)
+    assert calls_of(simulator, "gettoken") == 5  # WeCom hands out the same token again until its end
+    assert calls_of(simulator, FOLLOW) <= 290 + 1
 
 
 def test_a_token_that_stays_refused_costs_three_gettoken_calls(
@@ -173,10 +192,10 @@ def test_an_hour_of_a_refused_token_stays_far_from_the_ban(
     scripted: Gateway, far_side: FarSide, clock: ManualClock
 ) -> None:
     far_side.answer(FOLLOW, refusal(42001))
-    for _ in range(120):
+    for _ in range(60):
         with pytest.raises(WeComError):
             scripted.list_follow_userids()
-        clock.advance(30)
+        clock.advance(60)
     assert far_side.tokens <= 31
 
 

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.adapters.wecom.far_side import FarSide, Raw, ok, refusal
+from tests.adapters.wecom.support import SETTINGS, MakeGateway
 from wecom_app.adapters.wecom import answers
 from wecom_app.adapters.wecom.answers import Reader
 from wecom_app.adapters.wecom.gateway import Gateway
@@ -111,9 +112,33 @@ def test_an_unknown_path_is_rejected(scripted: Gateway) -> None:
 
 
 def test_a_redirect_is_not_followed(scripted: Gateway, far_side: FarSide) -> None:
-    far_side.answer("externalcontact/list", Raw(b"", "301 Moved Permanently"))
+    elsewhere = f"{SETTINGS.api_base_url}/cgi-bin/elsewhere"
+    far_side.answer("externalcontact/list", Raw(b"", "301 Moved Permanently", elsewhere))
     with pytest.raises(WeComMisconfigured, match="https"):
         scripted.list_external_userids("zhang")
+    assert far_side.count("elsewhere") == 0
+
+
+def test_an_answer_beyond_all_measure_is_not_read_to_its_end(scripted: Gateway, far_side: FarSide) -> None:
+    far_side.answer("externalcontact/list", Raw(b" " * (33 * 1024 * 1024)))
+    with pytest.raises(WeComUnavailable, match="回答过大"):
+        scripted.list_external_userids("zhang")
+
+
+class TickingClock(ManualClock):
+    """Moves a second whenever it is looked at."""
+
+    def monotonic(self) -> float:
+        self.advance(1)
+        return super().monotonic()
+
+
+def test_an_answer_that_trickles_in_is_given_up(
+    make_gateway: MakeGateway, far_side: FarSide, clock: ManualClock
+) -> None:
+    far_side.answer("externalcontact/list", Raw(b" " * (4 * 1024 * 1024)))
+    with pytest.raises(WeComUnavailable, match="回答超时"):
+        make_gateway(far_side, own_clock=TickingClock(clock.now())).list_external_userids("zhang")
 
 
 def test_missing_optional_fields_are_none(scripted: Gateway, far_side: FarSide) -> None:
@@ -247,7 +272,7 @@ JSON = st.recursive(
 
 
 @given(JSON)
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_no_shape_of_an_answer_raises_anything_else(value: Any) -> None:
     for read in (
         answers.page,

@@ -1,10 +1,14 @@
 """The callback cipher opens what WeCom sends, and refuses everything else with one error."""
 
+import ast
 import json
+import re
+from pathlib import Path
 
 import pytest
 
 from tests.adapters.wecom.callback_sender import CORP_ID, NONCE, TIMESTAMP, Sender, envelope
+from wecom_app.adapters.wecom import crypto
 from wecom_app.adapters.wecom.crypto import Cipher
 from wecom_app.config import CallbackKey, decode_aes_key
 from wecom_app.errors import CallbackRejected
@@ -83,6 +87,13 @@ def test_the_outer_receiver_is_not_believed() -> None:
     encrypted = SENDER.sealed(MESSAGE)
     body = envelope(encrypted).replace(CORP_ID.encode(), b"another-corp")
     assert CIPHER.open_message(SENDER.sign(encrypted), body) == MESSAGE
+
+
+def test_no_secret_is_compared_character_by_character() -> None:
+    secret = re.compile("sign|secret|token|key|given|receiver|padding", re.IGNORECASE)
+    for node in ast.walk(ast.parse(Path(crypto.__file__).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Compare) and any(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops):
+            assert not secret.search(ast.unparse(node)), ast.unparse(node)
 
 
 def test_every_flipped_digit_of_the_signature_is_refused() -> None:

@@ -45,7 +45,10 @@ def late(_: Call) -> dict[str, object]:
 
 
 def echo(call: Call) -> dict[str, object]:
-    return refusal(40058, f"bad call with access_token={call.query['access_token']}", seen=call.query)
+    """Refuse with the token in the text, bare and as a parameter, and with another call's secret."""
+    token = call.query["access_token"]
+    text = f"{token} is bad: access_token={token}, not corpsecret=CANARY-OTHER"
+    return refusal(40058, text, seen=call.query)
 
 
 BAD_ANSWERS = {

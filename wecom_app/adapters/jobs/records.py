@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from wecom_app.adapters.jobs import statements
 from wecom_app.adapters.jobs.outcomes import CANCELLED
-from wecom_app.adapters.jobs.statements import JOB, in_states
+from wecom_app.adapters.jobs.statements import JOB, has_twin, in_states
 from wecom_app.services.ports import JobPage, JobView
 from wecom_app.services.runtime import ENQUEUED
 
@@ -31,12 +31,6 @@ COUNTS = (
     select(JOB.c.lane, JOB.c.state, func.count())
     .where(in_states(JOB, "waiting", "retrying", "running", "dead"))
     .group_by(JOB.c.lane, JOB.c.state)
-)
-_twin = JOB.alias("twin")
-_waiting_twin = (
-    select(_twin.c.id)
-    .where(_twin.c.kind == JOB.c.kind, _twin.c.unique == JOB.c.unique, in_states(_twin, "waiting"))
-    .exists()
 )
 
 
@@ -73,7 +67,7 @@ def replay_job(session: Session, job_id: int, now: datetime) -> bool:
     return _change(
         session,
         update(JOB)
-        .where(JOB.c.id == job_id, JOB.c.state == "dead", ~_waiting_twin)
+        .where(JOB.c.id == job_id, JOB.c.state == "dead", ~has_twin("waiting"))
         .values(state="waiting", attempts=0, run_at=now, created_at=now, finished_at=None),
     )
 

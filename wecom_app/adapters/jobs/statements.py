@@ -119,16 +119,23 @@ ADD = insert(JOB).on_conflict_do_nothing().returning(JOB.c.id)
 
 _one = JOB.c.id == bindparam("job_id")
 _several = JOB.c.id.in_(bindparam("job_ids", expanding=True))
-_twin = JOB.alias("twin")
-# A job in back-off counts here: else every enqueue during an outage would leave one more that retries.
-_has_twin = JOB.c.unique.is_not(None) & exists().where(
-    _twin.c.kind == JOB.c.kind, _twin.c.unique == JOB.c.unique, in_states(_twin, "waiting", "retrying")
-)
+
+
+def has_twin(state: str) -> ColumnElement[bool]:
+    """True while another job of the kind and unique name is in this state."""
+    twin = JOB.alias("twin")
+    return exists().where(
+        twin.c.kind == JOB.c.kind, twin.c.unique == JOB.c.unique, twin.c.state == literal_column(f"'{state}'")
+    )
+
 
 FINISH = _held(_several).values(state="done", finished_at=_time("now"), last_error=None, **FREE_LEASE)
 BURY = _held(_one).values(state="dead", finished_at=_time("now"), last_error=bindparam("error"), **FREE_LEASE)
 RETRY = _held(_one).values(state="retrying", run_at=_time("due"), last_error=bindparam("error"), **FREE_LEASE)
-SUPERSEDE = _held(_one & _has_twin).values(state="done", finished_at=_time("now"), last_error=SUPERSEDED, **FREE_LEASE)
+# A job in back-off counts here: else every enqueue during an outage would leave one more that retries.
+SUPERSEDE = _held(_one & or_(has_twin("waiting"), has_twin("retrying"))).values(
+    state="done", finished_at=_time("now"), last_error=SUPERSEDED, **FREE_LEASE
+)
 RELEASE = _held(_one).values(
     # A run that we ended is no failed attempt. No twin waits: SUPERSEDE is run first.
     state=case((JOB.c.attempts > 1, "retrying"), else_="waiting"),

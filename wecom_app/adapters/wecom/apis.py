@@ -1,4 +1,4 @@
-"""How each API of WeCom's is to be called, as data: its group in flight, and what its answer must hold."""
+"""How each API of WeCom's is to be called, as data: its group in flight, its time-outs, and what its answer holds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Api:
     path: str
     group: Group = Group.FREE
     expects: str | None = None
-    """A field that every believable success has; None where `errcode` 0 says it all."""
+    """A field that makes an answer without `errcode` a success; None where only `errcode` 0 is one."""
     urgent: bool = False
     connect_s: float = CONNECT_S
     read_s: float = READ_S

@@ -97,7 +97,7 @@ def _unpadded(plain: bytes) -> bytes:
 def _message(plain: bytes, receiver: bytes) -> str:
     start = RANDOM_LENGTH + SIZE_LENGTH
     end = start + int.from_bytes(plain[RANDOM_LENGTH:start], "big")
-    if len(plain) < start or end > len(plain):
+    if end > len(plain):  # also where there is no length field
         raise CallbackRejected("length")
     if not hmac.compare_digest(plain[end:], receiver):
         raise CallbackRejected("receiveid")

@@ -19,9 +19,8 @@ from wecom_app.db import Database
 from wecom_app.models.wecom import WeComToken
 
 EARLY_S = 300.0
-"""A token is renewed this long before its end, while the old one still serves."""
-SHORT_LIFE_S = 60.0
-"""Near its end WeCom may hand out the same token again; with less life than this it is used to the end."""
+"""A token is renewed this long before its end, while the old one still serves; one that is handed out again
+with less life left, when a quarter of that remains."""
 LEASE = timedelta(seconds=10)
 FORCED_SPANS: Sequence[tuple[float, int]] = ((15.0, 3), (3600.0, 30))
 """At most so many gettoken calls within so many seconds, if refused tokens are what asks for them.
@@ -69,7 +68,7 @@ class Stored:
             return False
         assert self.expires_at is not None
         life = (self.expires_at - (self.fetched_at or now)).total_seconds()
-        early = 0.0 if life < SHORT_LIFE_S else min(EARLY_S, life / 4)
+        early = min(EARLY_S, life / 4)
         return refused is not None or now < self.expires_at - timedelta(seconds=early)
 
     def next_step(self, now: datetime, refused: str | None) -> Step:
