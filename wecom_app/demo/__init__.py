@@ -42,7 +42,7 @@ def run(host: str, port: int, simulator_port: int, *, once: bool) -> int:
 
 def _run(tell: Teller, host: str, port: int, simulator_port: int, *, once: bool) -> int:
     tell.title("企业微信客户标签 · 演示")
-    app_at = _address(tell, "应用", "port", host, port)
+    app_at = _address(tell, "应用", "port", host, port, simulator_port)
     corp_at = _address(tell, "模拟企业微信", "simulator_port", "127.0.0.1", simulator_port, app_at.port)
     with open_folder() as folder, _children(tell, folder, corp_at.origin) as children:
         tell.note(f"数据与日志都在 {FOLDER}/，每次演示从空库开始")
@@ -72,7 +72,7 @@ def _perform(tell: Teller, clock: Clock, children: Children, app_at: Address, co
     return outcome
 
 
-def _address(tell: Teller, label: str, option: str, host: str, port: int, besides: int | None = None) -> Address:
+def _address(tell: Teller, label: str, option: str, host: str, port: int, besides: int) -> Address:
     found = choose(option, host, port, besides=besides)
     if found.port != port:
         tell.note(f"端口 {port} 已被占用，{label}改用 {found.port}")

@@ -51,7 +51,7 @@ class Address:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
-def choose(option: str, host: str, port: int, *, besides: int | None = None) -> Address:
+def choose(option: str, host: str, port: int, *, besides: int) -> Address:
     """Return a free address: the port asked for, or from the default on the next free one.
 
     Raises ConfigurationError where the port that the user named cannot be had.

@@ -86,57 +86,42 @@ def decide(unit: Unit, wish: Wish) -> Decision:
 
 def _add(unit: Unit, wish: Wish) -> Decision:
     held, wanted = unit.held, wish.holding()
+    same_value = held is not None and held.tag_id == wish.tag_id
     if wish.source.is_person:
-        same_value = held is not None and held.tag_id == wish.tag_id
         return Decision(Unit(wanted), changed=not same_value, confirmed=same_value)
+    # A source wants one value at a time: what it claimed before, it claims no longer.
+    others = tuple(claim for claim in unit.claims if not claim.source.same_as(wish.source))
     if held is None:
-        return Decision(Unit(wanted, _without(unit.claims, wanted)), changed=True)
-    if held.tag_id == wish.tag_id:
-        return _support(unit, held, wanted)
-    if wish.source.rank < held.source.rank:
-        return Decision(replace(unit, claims=_with(unit.claims, wanted)), refused="outranked")
-    return Decision(Unit(wanted, _with(_without(unit.claims, wanted), held)), changed=True)
-
-
-def _support(unit: Unit, held: Holding, wanted: Holding) -> Decision:
-    """One more source for the value that stands: the highest rank holds it, the others claim it."""
-    if wanted.source.same_as(held.source):
-        return Decision(replace(unit, held=replace(held, expires_at=wanted.expires_at)))
-    if wanted.source.rank > held.source.rank:
-        return Decision(Unit(wanted, _with(_without(unit.claims, wanted), held)))
-    return Decision(replace(unit, claims=_with(unit.claims, wanted)))
+        return Decision(Unit(wanted, others), changed=True)
+    if held.source.same_as(wish.source):
+        again = replace(held, expires_at=wanted.expires_at) if same_value else wanted
+        return Decision(Unit(again, others), changed=not same_value)
+    if wish.source.rank > held.source.rank or (wish.source.rank == held.source.rank and not same_value):
+        return Decision(Unit(wanted, (*others, held)), changed=not same_value)
+    return Decision(Unit(held, (*others, wanted)), refused=None if same_value else "outranked")
 
 
 def _remove(unit: Unit, wish: Wish) -> Decision:
     held = unit.held
     if held is None or held.tag_id != wish.tag_id:
-        left = tuple(
-            c for c in unit.claims if not (c.tag_id == wish.tag_id and c.source.same_as(wish.source))
-        )
-        return Decision(replace(unit, claims=left), refused="absent")
+        return Decision(replace(unit, claims=_without(unit.claims, wish)), refused="absent")
     if wish.source.is_person:
         return Decision(Unit(None), changed=True)
     if held.source.same_as(wish.source):
-        return _let_go(unit)
-    own = Holding(wish.tag_id, wish.source)
+        return _let_go(held, unit.claims)
     if wish.source.rank < held.source.rank:
-        return Decision(replace(unit, claims=_without(unit.claims, own)), refused="outranked")
-    return Decision(Unit(None, tuple(c for c in unit.claims if c.tag_id != wish.tag_id)), changed=True)
+        return Decision(replace(unit, claims=_without(unit.claims, wish)), refused="outranked")
+    return _let_go(held, tuple(claim for claim in unit.claims if claim.tag_id != wish.tag_id))
 
 
-def _let_go(unit: Unit) -> Decision:
-    if not unit.claims:
+def _let_go(held: Holding, claims: tuple[Holding, ...]) -> Decision:
+    """The value goes; the best of the claims takes over, on the same tag or on another of the group."""
+    if not claims:
         return Decision(Unit(None), changed=True)
-    best = max(unit.claims, key=lambda claim: (claim.source.rank, -claim.tag_id))
-    assert unit.held is not None
-    return Decision(Unit(best, _without(unit.claims, best)), changed=best.tag_id != unit.held.tag_id)
+    best = max(claims, key=lambda claim: (claim.source.rank, -claim.tag_id))
+    left = tuple(claim for claim in claims if claim is not best)
+    return Decision(Unit(best, left), changed=best.tag_id != held.tag_id)
 
 
-def _with(claims: tuple[Holding, ...], claim: Holding) -> tuple[Holding, ...]:
-    if claim.source.is_person:
-        return claims
-    return (*_without(claims, claim), claim)
-
-
-def _without(claims: tuple[Holding, ...], claim: Holding) -> tuple[Holding, ...]:
-    return tuple(c for c in claims if not (c.tag_id == claim.tag_id and c.source.same_as(claim.source)))
+def _without(claims: tuple[Holding, ...], wish: Wish) -> tuple[Holding, ...]:
+    return tuple(c for c in claims if not (c.tag_id == wish.tag_id and c.source.same_as(wish.source)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.vocabulary import PUSHED, public_source
@@ -16,9 +16,11 @@ from wecom_app.models import (
     Relation,
     Staff,
     Tag,
+    TagDimension,
     TagEvent,
     TagGroup,
     TagOperation,
+    Welcome,
 )
 from wecom_app.models.tagging import CUSTOMER_LEVEL
 from wecom_app.services import customers
@@ -29,6 +31,7 @@ from wecom_app.services.cells import OPEN_STATES
 class RelationView:
     id: int
     userid: str
+    staff_name: str
     add_way: int | None
     state: str | None
     channel_id: int | None
@@ -46,6 +49,7 @@ class TagView:
     key: str
     name: str
     group: str
+    group_name: str
     dimension: str
     scope: str
     userids: tuple[str, ...]
@@ -83,6 +87,7 @@ class HistoryView:
     op: str
     key: str
     name: str
+    dimension: str
     userid: str | None
     source_kind: str
     source_ref: str | None
@@ -96,14 +101,52 @@ def get(session: Session, external_userid: str, now: datetime) -> ProfileView:
     return _profiles(session, [customers.find(session, external_userid)], now)[0]
 
 
+@dataclass(frozen=True)
+class WelcomeView:
+    """What became of the last welcome message of a relation; `took_s` runs from the callback's receipt."""
+
+    status: str
+    reason: str | None
+    took_s: float | None
+
+
 def list_profiles(
-    session: Session, now: datetime, *, before_id: int | None = None, limit: int = 50
+    session: Session, now: datetime, *, name: str = "", before_id: int | None = None, limit: int = 50
 ) -> list[ProfileView]:
-    """Return customers, newest first."""
+    """Return customers, newest first; with `name` only those whose name contains it."""
     query = select(Customer).order_by(Customer.id.desc()).limit(limit)
+    if name:
+        query = query.where(Customer.name.contains(name, autoescape=True))
     if before_id is not None:
         query = query.where(Customer.id < before_id)
     return _profiles(session, list(session.execute(query).scalars()), now)
+
+
+def count(session: Session, *, name: str = "") -> int:
+    """Return how many customers there are; with `name` only those whose name contains it."""
+    query = select(func.count()).select_from(Customer)
+    if name:
+        query = query.where(Customer.name.contains(name, autoescape=True))
+    return session.execute(query).scalar_one()
+
+
+def welcomes(session: Session, external_userids: Sequence[str]) -> dict[tuple[str, str], WelcomeView]:
+    """Return the last welcome message of each relation, by external_userid and lower-case userid."""
+    query = select(Welcome).where(Welcome.external_userid.in_(external_userids)).order_by(Welcome.id)
+    return {
+        (welcome.external_userid, welcome.userid.lower()): WelcomeView(
+            status=welcome.status,
+            reason=welcome.reason,
+            took_s=(welcome.finished_at - welcome.received_at).total_seconds() if welcome.finished_at else None,
+        )
+        for welcome in session.execute(query).scalars()
+    }
+
+
+def dimensions(session: Session) -> list[tuple[str, str]]:
+    """Return the views that tags are sorted by, as (key, name) in their order."""
+    rows = session.execute(select(TagDimension.key, TagDimension.name).order_by(TagDimension.position))
+    return [(row.key, row.name) for row in rows]
 
 
 def history(
@@ -112,8 +155,9 @@ def history(
     """Return a customer's tag changes, newest first; raise NotFound."""
     customer = customers.find(session, external_userid)
     query = (
-        select(TagEvent, Tag.key, Tag.name, Staff.userid)
+        select(TagEvent, Tag, TagGroup.dimension, Staff.userid)
         .join(Tag, Tag.id == TagEvent.tag_id)
+        .join(TagGroup, TagGroup.id == Tag.group_id)
         .outerjoin(Relation, Relation.id == TagEvent.relation_id)
         .outerjoin(Staff, Staff.id == Relation.staff_id)
         .where(TagEvent.customer_id == customer.id)
@@ -122,17 +166,18 @@ def history(
     )
     if before_id is not None:
         query = query.where(TagEvent.id < before_id)
-    return [_history(event, key, name, userid) for event, key, name, userid in session.execute(query)]
+    return [_history(*row) for row in session.execute(query)]
 
 
-def _history(event: TagEvent, key: str, name: str, userid: str | None) -> HistoryView:
+def _history(event: TagEvent, tag: Tag, dimension: str, userid: str | None) -> HistoryView:
     after = event.after or {}
     return HistoryView(
         id=event.id,
         at=event.at,
         op=event.op,
-        key=key,
-        name=name,
+        key=tag.key,
+        name=tag.name,
+        dimension=dimension,
         userid=userid,
         source_kind=public_source(after.get("source_kind", "api")),
         source_ref=after.get("source_ref"),
@@ -164,17 +209,18 @@ def _profiles(session: Session, found: Sequence[Customer], now: datetime) -> lis
 
 def _relations(session: Session, customer_ids: Sequence[int]) -> dict[int, list[RelationView]]:
     query = (
-        select(Relation, Staff.userid, Channel.name)
+        select(Relation, Staff.userid, Staff.name, Channel.name)
         .join(Staff, Staff.id == Relation.staff_id)
         .outerjoin(Channel, Channel.id == Relation.channel_id)
         .where(Relation.customer_id.in_(customer_ids))
         .order_by(Relation.id)
     )
     found: dict[int, list[RelationView]] = {}
-    for relation, userid, channel_name in session.execute(query):
+    for relation, userid, staff_name, channel_name in session.execute(query):
         view = RelationView(
             id=relation.id,
             userid=userid,
+            staff_name=staff_name or userid,
             add_way=relation.add_way,
             state=relation.state,
             channel_id=relation.channel_id,
@@ -205,9 +251,7 @@ class _TagRows:
         self._operations = self._load_operations(session, customer_ids)
 
     @staticmethod
-    def _load_operations(
-        session: Session, customer_ids: Sequence[int]
-    ) -> dict[tuple[int, int], list[TagOperation]]:
+    def _load_operations(session: Session, customer_ids: Sequence[int]) -> dict[tuple[int, int], list[TagOperation]]:
         query = select(TagOperation).where(
             TagOperation.customer_id.in_(customer_ids),
             or_(TagOperation.state.in_(OPEN_STATES), TagOperation.state == "dead"),
@@ -242,6 +286,7 @@ class _TagRows:
             key=tag.key,
             name=tag.name,
             group=group.key,
+            group_name=group.name,
             dimension=group.dimension,
             scope=group.scope,
             userids=userids,
@@ -269,11 +314,7 @@ class _TagRows:
         return "synced", None
 
     def _dead_reason(self, customer_id: int, tag_id: int) -> str | None:
-        dead = [
-            row.relation_id
-            for row, tag, _ in self._rows.get(customer_id, ())
-            if tag.id == tag_id and row.dead
-        ]
+        dead = [row.relation_id for row, tag, _ in self._rows.get(customer_id, ()) if tag.id == tag_id and row.dead]
         if not dead:
             return None
         reasons = [

@@ -13,7 +13,7 @@ from wecom_app.adapters.wecom import answers
 from wecom_app.adapters.wecom.answers import Reader
 from wecom_app.adapters.wecom.gateway import Gateway
 from wecom_app.clock import ManualClock
-from wecom_app.errors import WeComMisconfigured, WeComRejected, WeComUnavailable
+from wecom_app.errors import WeComGone, WeComMisconfigured, WeComRejected, WeComUnavailable
 from wecom_app.services.ports import ContactWayDraft, WelcomeMessage
 
 EXTERNAL = "externalcontact/"
@@ -227,6 +227,15 @@ def test_only_what_is_given_is_sent(scripted: Gateway, far_side: FarSide) -> Non
     sent = far_side.last("externalcontact/send_welcome_msg")
     assert sent.json == {"welcome_code": "code", "text": {"content": "您好"}}
     assert "您好".encode() in sent.body  # some calls refuse \u escapes
+
+
+def test_ids_that_are_no_text_are_sent_all_the_same(scripted: Gateway, far_side: FarSide) -> None:
+    far_side.answer("externalcontact/list", refusal(84061))
+    far_side.answer("externalcontact/mark_tag", refusal(40096))
+    assert scripted.list_external_userids("\ud800&access_token=x") == ()
+    with pytest.raises(WeComGone):
+        scripted.mark_tags("zhang", "wm\ud800\0", add=["et"], remove=[])
+    assert far_side.last("externalcontact/list").query["userid"] == "?&access_token=x"
 
 
 JSON = st.recursive(

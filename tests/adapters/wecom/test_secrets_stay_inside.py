@@ -44,6 +44,11 @@ def late(_: Call) -> dict[str, object]:
     raise TimedOut
 
 
+def cut(call: Call) -> dict[str, object]:
+    """Refuse with the token where the text that is kept of errmsg ends."""
+    return refusal(40058, "x" * 290 + call.query["access_token"])
+
+
 def echo(call: Call) -> dict[str, object]:
     """Refuse with the token in the text, bare and as a parameter, and with another call's secret."""
     token = call.query["access_token"]
@@ -55,6 +60,7 @@ BAD_ANSWERS = {
     "lost": lose,
     "late": late,
     "echo": echo,
+    "cut": cut,
     "html": Raw(b"<html>"),
     "502": Raw(b"", "502 Bad Gateway"),
     "redirect": Raw(b"", "301 Moved Permanently"),

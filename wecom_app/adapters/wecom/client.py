@@ -99,7 +99,7 @@ class WeComClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
         """Make a call below `/cgi-bin/`; `urgent` and `deadline` are ours, the rest is wechatpy's."""
         api = api_for(url_or_endpoint)
         deadline = parts.get("deadline") or Deadline(self._clock, max(CALL_S, api.connect_s + api.read_s))
-        request = Request(method, parts.get("params") or {}, _body(parts.get("data")), parts.get("files"))
+        request = Request(method, _query(parts.get("params")), _body(parts.get("data")), parts.get("files"))
         urgent = parts.get("urgent", False) or api.urgent
         return self._caller.call(api, request, self._tokens, deadline, urgent=urgent)
 
@@ -107,6 +107,11 @@ class WeComClient(WeChatClient):  # type: ignore[misc]  # wechatpy has no types
 def _with_token(request: Request, token: str) -> Request:
     params: Mapping[str, Any] = {**request.params, "access_token": token}
     return Request(request.method, params, request.body, request.files)
+
+
+def _query(params: Mapping[str, object] | None) -> dict[str, str]:
+    """Return parameters that can be put into a URL, whatever a browser sent us as an id."""
+    return {name: str(value).encode(errors="replace").decode() for name, value in (params or {}).items()}
 
 
 def _body(data: Mapping[str, Any] | None) -> bytes | None:

@@ -13,7 +13,7 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 
 from wecom_app.adapters.wecom.apis import Api
 from wecom_app.adapters.wecom.call_log import CallLog, Outcome
-from wecom_app.adapters.wecom.errcodes import MAX_ERRMSG, error_for
+from wecom_app.adapters.wecom.errcodes import error_for
 from wecom_app.adapters.wecom.transport import Deadline, scrub
 from wecom_app.errors import WeComError, WeComMisconfigured, WeComRejected, WeComUnavailable
 
@@ -26,6 +26,8 @@ SHORTEST_S = 0.001
 """requests refuses a time-out of 0."""
 JSON_HEADERS = {"Content-Type": "application/json"}
 UNREADABLE = "企业微信的回答无法读懂，系统会自动重试"
+READ_ERRMSG = 4096
+"""Cut well behind what is kept, so that no piece of a token escapes the scrubbing at the cut."""
 NUMBER = re.compile(r"-?[0-9]{1,9}")
 SECRET_PARAMETERS = ("access_token", "corpsecret")
 
@@ -175,7 +177,7 @@ def _errcode(answer: Json, api: Api) -> int:
 
 
 def _clean(errmsg: object, request: Request) -> str:
-    text = scrub(errmsg[:MAX_ERRMSG]) if isinstance(errmsg, str) else ""
+    text = scrub(errmsg[:READ_ERRMSG]) if isinstance(errmsg, str) else ""
     for name in SECRET_PARAMETERS:
         value = request.params.get(name)
         if value:
