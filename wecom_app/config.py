@@ -1,7 +1,7 @@
 """Settings from the environment or `.env`, checked before anything starts; read by every command.
 
-Each secret may also be given as `NAME_FILE`, the path of a file that holds it. A wrong value raises
-`ConfigurationError`, whose message names the setting and never shows its value.
+Each secret may also be given as `NAME_FILE`, the path of a file that holds it. An empty value counts as not
+given. A wrong value raises `ConfigurationError`, whose message names the setting and never shows its value.
 """
 
 import base64
@@ -15,8 +15,10 @@ from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, DotEnvSettingsSource
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from wecom_app.errors import ConfigurationError
 
@@ -37,6 +39,8 @@ WECOM_NAMES = (
     "WECOM_CALLBACK_AES_KEY",
 )
 MIN_SECRET_KEY_LENGTH = 16
+DATABASES = ("sqlite", "postgresql")
+ENV_FILE = ".env"
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,11 @@ class CallbackKey:
 
 
 def _origin(value: str) -> str:
-    parts = urlsplit(value.strip())
+    try:
+        parts = urlsplit(value.strip())
+        _ = parts.port
+    except ValueError:
+        raise ValueError("must be a valid address such as https://example.com") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be an http(s) origin such as https://example.com")
     path = parts.path.rstrip("/").removesuffix("/cgi-bin")
@@ -77,6 +85,16 @@ def _corp_id(value: str) -> str:
     return value
 
 
+def _database_url(value: str) -> str:
+    try:
+        known = make_url(value).get_backend_name() in DATABASES
+    except (ArgumentError, ValueError):
+        known = False
+    if not known:
+        raise ValueError("must be sqlite:///path or postgresql://user:password@host/name")
+    return value
+
+
 def _callback_tokens(value: SecretStr) -> SecretStr:
     for token in _split(value):
         if not re.fullmatch(r"[A-Za-z0-9]{3,32}", token):
@@ -93,12 +111,6 @@ def _callback_aes_keys(value: SecretStr) -> SecretStr:
 def _secret_key(value: SecretStr) -> SecretStr:
     if len(value.get_secret_value()) < MIN_SECRET_KEY_LENGTH:
         raise ValueError(f"must have at least {MIN_SECRET_KEY_LENGTH} characters")
-    return value
-
-
-def _not_empty(value: SecretStr) -> SecretStr:
-    if not value.get_secret_value().strip():
-        raise ValueError("must not be empty")
     return value
 
 
@@ -120,21 +132,19 @@ def _split(value: SecretStr) -> list[str]:
 Origin = Annotated[str, AfterValidator(_origin)]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """All settings; those of WeCom may be missing until `require_wecom` is called."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     wecom_corp_id: Annotated[str, AfterValidator(_corp_id)] | None = None
-    wecom_agent_id: Annotated[int, Field(ge=1)] | None = None
-    wecom_secret: Annotated[SecretStr, AfterValidator(_not_empty)] | None = None
-    wecom_callback_token: Annotated[SecretStr, NoDecode, AfterValidator(_callback_tokens)] | None = None
-    wecom_callback_aes_key: Annotated[SecretStr, NoDecode, AfterValidator(_callback_aes_keys)] | None = None
+    wecom_agent_id: Annotated[int, Field(ge=1, lt=2**63)] | None = None
+    wecom_secret: SecretStr | None = None
+    wecom_callback_token: Annotated[SecretStr, AfterValidator(_callback_tokens)] | None = None
+    wecom_callback_aes_key: Annotated[SecretStr, AfterValidator(_callback_aes_keys)] | None = None
     wecom_api_base_url: Origin = OFFICIAL_API
     wecom_oauth_base_url: Origin | None = None
-    database_url: str = "sqlite:///var/wecom-app.db"
+    database_url: Annotated[str, AfterValidator(_database_url)] = "sqlite:///var/wecom-app.db"
     secret_key: Annotated[SecretStr, AfterValidator(_secret_key)] | None = None
     public_base_url: Origin | None = None
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "Asia/Shanghai"
@@ -187,12 +197,13 @@ class WeComSettings:
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Return the checked settings from `environment` (default: the process's own) and `.env`."""
-    source = dict(os.environ if environment is None else environment)
-    values = {**source, **_secrets_from_files(source)}
+    """Return the checked settings from `environment` (default: `.env` and the process's own, which goes first)."""
+    source = _read_environment() if environment is None else environment
+    given = {name: value for name, value in source.items() if value.strip()}
+    values = {**given, **_secrets_from_files(given)}
     fields = {name: values[name.upper()] for name in Settings.model_fields if name.upper() in values}
     try:
-        settings = Settings.model_validate(fields) if environment is not None else Settings(**fields)  # type: ignore[arg-type]
+        settings = Settings.model_validate(fields)
     except ValidationError as error:
         raise ConfigurationError(_explain(error)) from None
     if settings.demo_mode and urlsplit(settings.wecom_api_base_url).hostname not in (
@@ -203,6 +214,14 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     return settings
 
 
+def _read_environment() -> dict[str, str]:
+    try:
+        written = DotEnvSettingsSource(BaseSettings, ENV_FILE, "utf-8", case_sensitive=True).env_vars
+    except (OSError, UnicodeError) as error:
+        raise ConfigurationError(f"{ENV_FILE} 无法读取：{_reason(error)}") from None
+    return {**{name: value for name, value in written.items() if value is not None}, **os.environ}
+
+
 def _secrets_from_files(source: Mapping[str, str]) -> dict[str, str]:
     found = {}
     for name in SECRET_NAMES:
@@ -211,9 +230,13 @@ def _secrets_from_files(source: Mapping[str, str]) -> dict[str, str]:
             continue
         try:
             found[name] = Path(path).read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise ConfigurationError(f"{name}_FILE 指向的文件无法读取：{error.strerror}") from None
+        except (OSError, UnicodeError) as error:
+            raise ConfigurationError(f"{name}_FILE 指向的文件无法读取：{_reason(error)}") from None
     return found
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    return str(error.strerror) if isinstance(error, OSError) else "不是 UTF-8 文本"
 
 
 def _explain(error: ValidationError) -> str:

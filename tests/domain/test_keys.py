@@ -1,10 +1,10 @@
 """Keys of groups and tags: what is one, and how one is made from a name without ever being used twice."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from wecom_app.domain.keys import MAX_KEY_LENGTH, is_key, make_key
+from wecom_app.domain.keys import MAX_KEY_LENGTH, is_key, make_key, stem
 
 
 @pytest.mark.parametrize("key", ["a", "basic_info.source", "a1_", "a.b.c.d", "a._", "a.1", "x" * MAX_KEY_LENGTH])
@@ -50,9 +50,17 @@ PREFIXES = st.tuples(st.from_regex(r"[a-z][a-z0-9_]{0,158}", fullmatch=True), st
 
 
 @given(PREFIXES, st.text(max_size=60))
+@example("a" * 151, "b")
 @settings(max_examples=300, deadline=None)
 def test_whatever_the_name_the_result_is_a_key(prefix: str, slug: str) -> None:
     assert is_key(make_key(prefix, slug, set()))
+
+
+@given(PREFIXES, st.text(max_size=60))
+@example("a" * 151 + ".b", "c")
+@settings(max_examples=200, deadline=None)
+def test_a_made_key_begins_with_the_stem_of_its_prefix(prefix: str, slug: str) -> None:
+    assert make_key(prefix, slug, set()).startswith(stem(prefix))
 
 
 @given(PREFIXES, st.lists(st.text(max_size=5), min_size=2, max_size=6))

@@ -188,7 +188,9 @@ def _single_value(
 
 def _first_look(truth: UnitTruth, cells: Mapping[int, Cell], relation: RelationState, look: Look) -> Merge:
     ours = {tag_id for tag_id, cell in cells.items() if cell.was_sent(True)}
-    claims = look.observed - truth.wanted - relation.parted - ours
+    # Without a truth nobody can say that a tag kept through the parting is unwanted: it counts as put.
+    left_over = relation.parted if truth.exists else frozenset()
+    claims = look.observed - truth.wanted - left_over - ours
     if not claims:
         alike = (look.observed & truth.wanted) - relation.parted - ours
         return Merge(confirmed=bool(alike) and not relation.linked)

@@ -20,13 +20,44 @@ from wecom_app.services.upsert import upsert
 
 SYNC_KIND = "customer.sync"
 OPEN_STATES = ("pending", "sent")
+REQUESTED = "sync_requested"
+"""Key in `session.info`: the customers that this transaction has asked a look for already."""
 CELL_KEYS = ("customer_id", "tag_id", "relation_id")
 COPIED = ("wanted", "ver", "source_kind", "source_ref", "actor", "set_at", "expires_at")
 """Columns that a cell copies from the truth at every intent."""
 
+TRUTH = CustomerTag.__table__
+MIRRORED_TRUTH = (
+    select(TRUTH)
+    .join(Tag, Tag.id == TRUTH.c.tag_id)
+    .join(TagGroup, TagGroup.id == Tag.group_id)
+    .where(
+        TRUTH.c.customer_id == bindparam("customer_id"),
+        TRUTH.c.relation_id == CUSTOMER_LEVEL,
+        TRUTH.c.wanted,
+        TagGroup.scope == Scope.CUSTOMER,
+        TagGroup.mirror.in_(PUSHED),
+        Tag.gone_at.is_(None),
+    )
+)
+OPERATION = TagOperation.__table__
+SUPERSEDE = (
+    update(TagOperation)
+    .where(
+        OPERATION.c.relation_id == bindparam("b_relation"),
+        OPERATION.c.tag_id == bindparam("b_tag"),
+        or_(*(OPERATION.c.state == state for state in OPEN_STATES)),
+    )
+    .values(state="superseded", closed_at=bindparam("b_now"))
+)
+
 
 def request_sync(session: Session, queue: JobQueue, customer_id: int, *, priority: int = 0) -> None:
     """Have the customer's relations looked at and pushed, once however often it is asked."""
+    requested: set[int] = session.info.setdefault(REQUESTED, set())
+    if customer_id in requested:
+        return
+    requested.add(customer_id)
     queue.enqueue(
         session,
         SYNC_KIND,
@@ -73,40 +104,18 @@ def open_operations(session: Session, wishes: Sequence[Mapping[str, Any]], now: 
     """Insert operations; an open one of the same cell is superseded, never cancelled by its opposite."""
     if not wishes:
         return
-    table = TagOperation.__table__
-    statement = (
-        update(TagOperation)
-        .where(
-            table.c.relation_id == bindparam("b_relation"),
-            table.c.tag_id == bindparam("b_tag"),
-            or_(*(table.c.state == state for state in OPEN_STATES)),
-        )
-        .values(state="superseded", closed_at=now)
-    )
     connection = session.connection()
     connection.execute(
-        statement, [{"b_relation": wish["relation_id"], "b_tag": wish["tag_id"]} for wish in wishes]
+        SUPERSEDE,
+        [{"b_relation": wish["relation_id"], "b_tag": wish["tag_id"], "b_now": now} for wish in wishes],
     )
     connection.execute(insert(TagOperation), [dict(wish) for wish in wishes])
 
 
 def open_relation(session: Session, relation: Relation, now: datetime) -> None:
     """Give a relation that has just come alive a cell and an operation for every tag the customer has."""
-    truth = CustomerTag.__table__
-    query = (
-        select(truth)
-        .join(Tag, Tag.id == truth.c.tag_id)
-        .join(TagGroup, TagGroup.id == Tag.group_id)
-        .where(
-            truth.c.customer_id == relation.customer_id,
-            truth.c.relation_id == CUSTOMER_LEVEL,
-            truth.c.wanted,
-            TagGroup.scope == Scope.CUSTOMER,
-            TagGroup.mirror.in_(PUSHED),
-            Tag.gone_at.is_(None),
-        )
-    )
-    rows = [dict(row) for row in session.execute(query).mappings()]
+    found = session.connection().execute(MIRRORED_TRUTH, {"customer_id": relation.customer_id})
+    rows = [dict(row) for row in found.mappings()]
     upsert(
         session,
         CustomerTag,

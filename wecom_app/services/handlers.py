@@ -144,7 +144,6 @@ def _edited(session: Session, context: Context, event: InboxEvent) -> None:
 
 def _look(session: Session, context: Context, relation: Relation) -> None:
     relation.dirty_gen += 1
-    session.flush()
     cells.request_sync(session, context.queue, relation.customer_id)
 
 

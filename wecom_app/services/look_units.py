@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.merge import Cell, RelationState, UnitTruth
@@ -15,6 +15,21 @@ from wecom_app.models.tagging import CUSTOMER_LEVEL
 from wecom_app.services.tag_units import TagFacts, UnitKey, load_facts
 
 Row = dict[str, Any]
+TABLE = CustomerTag.__table__
+MIRRORED_ROWS = (
+    select(TABLE)
+    .join(Tag, Tag.id == TABLE.c.tag_id)
+    .join(TagGroup, TagGroup.id == Tag.group_id)
+    .where(
+        TABLE.c.customer_id == bindparam("customer_id"),
+        or_(
+            TABLE.c.relation_id == bindparam("relation_id"),
+            (TABLE.c.relation_id == CUSTOMER_LEVEL) & (TagGroup.scope == "customer"),
+        ),
+        TagGroup.mirror != Mirror.NONE,
+        Tag.gone_at.is_(None),
+    )
+)
 
 
 @dataclass
@@ -99,22 +114,8 @@ def load(session: Session, relation: Relation, observed: set[int]) -> dict[UnitK
 
 
 def _rows(session: Session, relation: Relation) -> list[Row]:
-    table = CustomerTag.__table__
-    query = (
-        select(table)
-        .join(Tag, Tag.id == table.c.tag_id)
-        .join(TagGroup, TagGroup.id == Tag.group_id)
-        .where(
-            table.c.customer_id == relation.customer_id,
-            or_(
-                table.c.relation_id == relation.id,
-                (table.c.relation_id == CUSTOMER_LEVEL) & (TagGroup.scope == "customer"),
-            ),
-            TagGroup.mirror != Mirror.NONE,
-            Tag.gone_at.is_(None),
-        )
-    )
-    return [dict(row) for row in session.execute(query).mappings()]
+    values = {"customer_id": relation.customer_id, "relation_id": relation.id}
+    return [dict(row) for row in session.connection().execute(MIRRORED_ROWS, values).mappings()]
 
 
 def _unit(units: dict[UnitKey, LookUnit], facts: TagFacts, relation: Relation, tag_id: int) -> LookUnit:

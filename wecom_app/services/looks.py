@@ -72,7 +72,6 @@ def apply_look(
     _settle(session, relation, settled, seen, now)
     _confirm(session, [unit for unit in settled if merges[unit.key].confirmed], seen, now)
     relation.seen_seq = seen
-    session.flush()
     return Outcome(stale=len(settled) < len(merges), unknown_tags=unknown)
 
 

@@ -6,9 +6,8 @@ Called by `services.sync`. The answer closes nothing: only a look taken after it
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Integer, cast, select, update
+from sqlalchemy import Integer, bindparam, cast, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.vocabulary import PUSHED
@@ -17,6 +16,44 @@ from wecom_app.services import cells, sequence
 
 MAX_TRIES = 3
 """Pushes of one intent that WeCom answered and that a look then did not confirm."""
+
+
+OPEN_CELLS = (
+    select(
+        CustomerTag.relation_id,
+        CustomerTag.tag_id,
+        CustomerTag.wanted,
+        CustomerTag.tries,
+        Tag.wecom_tag_id,
+        Staff.userid,
+        Customer.external_userid,
+    )
+    .join(Relation, Relation.id == CustomerTag.relation_id)
+    .join(Staff, Staff.id == Relation.staff_id)
+    .join(Customer, Customer.id == CustomerTag.customer_id)
+    .join(Tag, Tag.id == CustomerTag.tag_id)
+    .join(TagGroup, TagGroup.id == Tag.group_id)
+    .where(
+        CustomerTag.customer_id == bindparam("customer_id"),
+        CustomerTag.acked_ver < CustomerTag.ver,
+        CustomerTag.sent.is_(None),
+        CustomerTag.dead.is_(False),
+        Relation.lost_at.is_(None),
+        Relation.half.is_(False),
+        Tag.wecom_tag_id.is_not(None),
+        Tag.gone_at.is_(None),
+        TagGroup.mirror.in_(PUSHED),
+    )
+    .order_by(CustomerTag.relation_id, CustomerTag.tag_id)
+)
+AFTER_LOOK = OPEN_CELLS.where(
+    CustomerTag.base.is_not(None),
+    CustomerTag.seen_seq >= CustomerTag.ver,
+    CustomerTag.wanted != CustomerTag.base,
+)
+BEFORE_FIRST_LOOK = OPEN_CELLS.where(
+    CustomerTag.base.is_(None), CustomerTag.wanted, Relation.seen_seq == 0, Relation.linked.is_(False)
+)
 
 
 @dataclass(frozen=True)
@@ -46,19 +83,15 @@ class Push:
         )
 
 
-def is_due(session: Session, customer_id: int, *, before_first_look: bool) -> bool:
-    """Return whether `plan` would find anything to do."""
-    query = _query(customer_id, before_first_look=before_first_look).limit(1)
-    return session.execute(query).first() is not None
-
-
 def plan(session: Session, customer_id: int, *, before_first_look: bool, now: datetime) -> list[Push]:
     """Return the calls to make for a customer, each noted in its cells and operations as sent.
 
     With `before_first_look` only tags are added, and only on relations that nobody has looked at yet and
     that an event opened: a new friendship carries no tags that the additions could contradict.
     """
-    rows = session.execute(_query(customer_id, before_first_look=before_first_look)).all()
+    session.flush()
+    statement = BEFORE_FIRST_LOOK if before_first_look else AFTER_LOOK
+    rows = session.execute(statement, {"customer_id": customer_id}).all()
     pushes: dict[int, Push] = {}
     for row in rows:
         if row.tries >= MAX_TRIES:
@@ -73,46 +106,6 @@ def plan(session: Session, customer_id: int, *, before_first_look: bool, now: da
     for push in pushes.values():
         _mark_sent(session, customer_id, push, sequence.draw(session))
     return list(pushes.values())
-
-
-def _query(customer_id: int, *, before_first_look: bool) -> Any:
-    query = (
-        select(
-            CustomerTag.relation_id,
-            CustomerTag.tag_id,
-            CustomerTag.wanted,
-            CustomerTag.tries,
-            Tag.wecom_tag_id,
-            Staff.userid,
-            Customer.external_userid,
-        )
-        .join(Relation, Relation.id == CustomerTag.relation_id)
-        .join(Staff, Staff.id == Relation.staff_id)
-        .join(Customer, Customer.id == CustomerTag.customer_id)
-        .join(Tag, Tag.id == CustomerTag.tag_id)
-        .join(TagGroup, TagGroup.id == Tag.group_id)
-        .where(
-            CustomerTag.customer_id == customer_id,
-            CustomerTag.acked_ver < CustomerTag.ver,
-            CustomerTag.sent.is_(None),
-            CustomerTag.dead.is_(False),
-            Relation.lost_at.is_(None),
-            Relation.half.is_(False),
-            Tag.wecom_tag_id.is_not(None),
-            Tag.gone_at.is_(None),
-            TagGroup.mirror.in_(PUSHED),
-        )
-        .order_by(CustomerTag.relation_id, CustomerTag.tag_id)
-    )
-    if before_first_look:
-        return query.where(
-            CustomerTag.base.is_(None), CustomerTag.wanted, Relation.seen_seq == 0, Relation.linked.is_(False)
-        )
-    return query.where(
-        CustomerTag.base.is_not(None),
-        CustomerTag.seen_seq >= CustomerTag.ver,
-        CustomerTag.wanted != CustomerTag.base,
-    )
 
 
 def _mark_sent(session: Session, customer_id: int, push: Push, seq: int) -> None:
@@ -150,22 +143,35 @@ def bury(session: Session, relation_id: int, tag_ids: Sequence[int], reason: str
 class Answer:
     """What a finished call means for its cells.
 
-    `refused`: WeCom did nothing, so the cells are as before. `counts`: it is one of the three tries.
+    `refused`: WeCom did nothing, so the cells are as before; `final`: and never will.
+    `counts`: it is one of the three tries.
     """
 
     counts: bool = True
     refused: bool = False
+    final: bool = False
     reason: str | None = None
 
 
-def record_answer(session: Session, push: Push, answer: Answer) -> None:
-    """Note that the call has ended: a look that began before now proves nothing about these cells."""
+def record_answers(session: Session, answered: Sequence[tuple[Push, Answer]], now: datetime) -> None:
+    """Note how calls ended; a look that began before now proves nothing about their cells."""
+    seq = sequence.draw(session)
+    for push, answer in answered:
+        if answer.final:
+            bury(session, push.relation_id, push.tag_ids, answer.reason or "", now)
+        else:
+            _record(session, push, answer, seq)
+
+
+def _record(session: Session, push: Push, answer: Answer, seq: int) -> None:
     untried = 0 if answer.counts else 1
-    cell_values: dict[str, object] = {
-        "tries": CustomerTag.tries - untried,
-        "touched_seq": sequence.draw(session),
-    }
-    operation_values: dict[str, object] = {"tries": TagOperation.tries - untried, "reason": answer.reason}
+    cell_values: dict[str, object] = {"touched_seq": seq}
+    operation_values: dict[str, object] = {}
+    if untried:
+        cell_values["tries"] = CustomerTag.tries - untried
+        operation_values["tries"] = TagOperation.tries - untried
+    if answer.reason is not None:
+        operation_values["reason"] = answer.reason
     if answer.refused:
         cell_values["sent"] = None
         operation_values["state"] = "pending"
@@ -174,12 +180,22 @@ def record_answer(session: Session, push: Push, answer: Answer) -> None:
         .where(CustomerTag.relation_id == push.relation_id, CustomerTag.tag_id.in_(push.tag_ids))
         .values(**cell_values)
     )
+    if operation_values:
+        session.execute(
+            update(TagOperation)
+            .where(
+                TagOperation.relation_id == push.relation_id,
+                TagOperation.tag_id.in_(push.tag_ids),
+                TagOperation.state == "sent",
+            )
+            .values(**operation_values)
+        )
+
+
+def note_reason(session: Session, customer_id: int, reason: str) -> None:
+    """Say on a customer's open operations why they wait."""
     session.execute(
         update(TagOperation)
-        .where(
-            TagOperation.relation_id == push.relation_id,
-            TagOperation.tag_id.in_(push.tag_ids),
-            TagOperation.state == "sent",
-        )
-        .values(**operation_values)
+        .where(TagOperation.customer_id == customer_id, TagOperation.state.in_(cells.OPEN_STATES))
+        .values(reason=reason)
     )

@@ -36,6 +36,7 @@ def confirm_half(session: Session, relation: Relation, now: datetime) -> None:
 
 def close_epoch(session: Session, relation: Relation, lost_by: str, lost_at: datetime, now: datetime) -> None:
     """End the relation; what was to be pushed to it is void, the customer's own tags stay."""
+    session.flush()
     cells.close_relation(session, relation, now, reason="好友关系已解除")
     relation.lost_at = lost_at
     relation.lost_by = lost_by
@@ -50,7 +51,6 @@ def set_state(session: Session, relation: Relation, state: str | None) -> Channe
     channel = session.execute(select(Channel).where(Channel.state == state)).scalar_one_or_none()
     relation.state = state
     relation.channel_id = channel.id if channel else None
-    session.flush()
     return channel
 
 

@@ -20,7 +20,8 @@ from wecom_app.services.ports import ContactDetails, FollowUser
 class Seen:
     """What the answer brought about, over all relations."""
 
-    stale: bool = False
+    look_again: bool = False
+    """Something changed after the question was asked."""
     unknown_tags: bool = False
     suspects: frozenset[int] = frozenset()
 
@@ -46,7 +47,7 @@ def take_in(
     for follower in details.follow_users:
         relation = _relation(session, context, customer_id, staff_ids[follower.userid], follower)
         if relation is None or relation.life_seq > seq:
-            seen.stale = seen.stale or relation is not None
+            seen.look_again = seen.look_again or relation is not None
             continue
         outcome = looks.apply_look(
             session,
@@ -57,7 +58,7 @@ def take_in(
             now=context.now,
             in_library=in_library,
         )
-        seen.stale = seen.stale or outcome.stale
+        seen.look_again = seen.look_again or outcome.stale
         seen.unknown_tags = seen.unknown_tags or outcome.unknown_tags
         seen.suspects = seen.suspects | outcome.suspects
         if outcome.suspects:
@@ -93,7 +94,6 @@ def _relation(
     relation.remark_mobiles = list(follower.remark_mobiles)
     if relation.state is None and follower.state:
         _take_state(session, context, relation, follower.state)
-    session.flush()
     return relation
 
 

@@ -65,7 +65,6 @@ def _apply(
     evidence: Mapping[str, Any],
 ) -> None:
     source = Source(SourceKind.CHANNEL, ref)
-    scopes = taxonomy.scopes(session, tag_ids)
     changes = [
         TagChange(
             relation.customer_id,
@@ -73,7 +72,7 @@ def _apply(
             add=True,
             source=source,
             evidence=dict(evidence),
-            relation_id=relation.id if scopes[tag_id] == "relation" else 0,
+            relation_id=relation.id,
         )
         for tag_id in tag_ids
     ]

@@ -1,13 +1,14 @@
 """One customer's agreement with WeCom: push what is safe, look, merge, push the rest, look again.
 
 `run` is the job `customer.sync`, one at a time per customer; events, intents and the API ask for it through
-`cells.request_sync`.
+`cells.request_sync`. Each transaction takes in the last answer and plans the next calls.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from wecom_app.errors import (
     WeComError,
@@ -23,11 +24,14 @@ from wecom_app.services import cells, customers, library, pushes, sequence, sigh
 from wecom_app.services.ports import ContactDetails, JobArgs
 from wecom_app.services.pushes import Answer, Push
 from wecom_app.services.runtime import Runtime
+from wecom_app.services.sightings import Seen
 
 MAX_ROUNDS = 4
 """Looks in one run; what is still open then is left to the next run."""
 SETTLE_S = 10.0
 """After an unknown outcome: a request may still be applied until the call's own time-out."""
+
+Answered = Sequence[tuple[Push, Answer]]
 
 
 @dataclass(frozen=True)
@@ -36,49 +40,56 @@ class Question:
 
     external_userid: str
     seq: int
-    generations: Mapping[int, int] = field(default_factory=dict)
+    generations: Mapping[int, int]
 
 
 def run(runtime: Runtime, args: JobArgs) -> None:
     """Bring one customer's relations into agreement; raises WeComError where WeCom cannot be reached."""
     customer_id = int(args["customer_id"])
-    _push_all(runtime, customer_id, before_first_look=True)
+    with runtime.write() as session:
+        customers.lock(session, [customer_id])
+        planned = pushes.plan(session, customer_id, before_first_look=True, now=runtime.clock.now())
+        question = None if planned else _question(session, customer_id)
     for _ in range(MAX_ROUNDS):
-        question = _ask(runtime, customer_id)
+        if planned:
+            question = _push(runtime, customer_id, planned)
         if question is None:
             return
         try:
             details = runtime.wecom.get_contact(question.external_userid)
-        except WeComGone:
+        except WeComGone as error:
+            _contact_gone(runtime, customer_id, error)
             return
         runtime.crash_point("sync.after_look")
-        again = _take_in(runtime, customer_id, question, details)
+        seen, planned = _take_in(runtime, customer_id, question, details)
         runtime.crash_point("sync.after_merge")
-        if not _push_all(runtime, customer_id, before_first_look=False) and not again:
+        if not planned and not seen.look_again:
             return
+        if not planned:
+            with runtime.write() as session:
+                customers.lock(session, [customer_id])
+                question = _question(session, customer_id)
     with runtime.write() as session:
         cells.request_sync(session, runtime.queue, customer_id)
 
 
-def _ask(runtime: Runtime, customer_id: int) -> Question | None:
-    """Draw the look's number under the customer's lock; None if there is nothing to look at."""
-    with runtime.write() as session:
-        customers.lock(session, [customer_id])
-        external_userid = session.execute(
-            select(Customer.external_userid).where(Customer.id == customer_id)
-        ).scalar_one()
-        live = customers.live_relations(session, customer_id)
-        if not live:
-            return None
-        return Question(
-            external_userid,
-            sequence.draw(session),
-            {relation.id: relation.dirty_gen for relation in live},
-        )
+def _question(session: Session, customer_id: int) -> Question | None:
+    """Draw a look's number, under the customer's lock; None if there is nothing to look at."""
+    live = customers.live_relations(session, customer_id)
+    if not live:
+        return None
+    external_userid = session.execute(
+        select(Customer.external_userid).where(Customer.id == customer_id)
+    ).scalar_one()
+    return Question(
+        external_userid, sequence.draw(session), {relation.id: relation.dirty_gen for relation in live}
+    )
 
 
-def _take_in(runtime: Runtime, customer_id: int, question: Question, details: ContactDetails) -> bool:
-    """Write down and merge what was seen; return whether another look is needed."""
+def _take_in(
+    runtime: Runtime, customer_id: int, question: Question, details: ContactDetails
+) -> tuple[Seen, list[Push]]:
+    """Write down and merge what was seen; return what came of it and the calls to make next."""
     in_library: frozenset[int] = frozenset()
     while True:
         with runtime.write() as session:
@@ -91,33 +102,47 @@ def _take_in(runtime: Runtime, customer_id: int, question: Question, details: Co
                 question.generations,
                 in_library=in_library,
             )
-        if seen.unknown_tags and not seen.suspects:
+            planned = pushes.plan(session, customer_id, before_first_look=False, now=runtime.clock.now())
+        if seen.suspects:
+            in_library = in_library | library.confirm(runtime, seen.suspects)
+            continue
+        if seen.unknown_tags:
             library.pull(runtime, {})
             with runtime.read() as session:
-                known = library.knows(session, details)
-            return known or seen.stale
-        if not seen.suspects:
-            return seen.stale
-        in_library = in_library | library.confirm(runtime, seen.suspects)
+                seen.look_again = seen.look_again or library.knows(session, details)
+        return seen, planned
 
 
-def _push_all(runtime: Runtime, customer_id: int, *, before_first_look: bool) -> bool:
-    """Send every call that is due for the customer; return whether any was sent."""
-    with runtime.read() as session:
-        if not pushes.is_due(session, customer_id, before_first_look=before_first_look):
-            return False
+def _push(runtime: Runtime, customer_id: int, planned: Sequence[Push]) -> Question | None:
+    """Make the calls, write down how each ended, and draw the number of the look that follows."""
+    answered: list[tuple[Push, Answer]] = []
+    for index, push in enumerate(planned):
+        runtime.crash_point("sync.before_push")
+        try:
+            answered += _send(runtime, push)
+        except NoAnswer as failure:
+            not_made = [(later, Answer(counts=False, refused=True)) for later in planned[index + 1 :]]
+            with runtime.write() as session:
+                pushes.record_answers(session, [*answered, failure.answered, *not_made], runtime.clock.now())
+            raise failure.error from None
+        runtime.crash_point("sync.after_push")
     with runtime.write() as session:
         customers.lock(session, [customer_id])
-        planned = pushes.plan(
-            session, customer_id, before_first_look=before_first_look, now=runtime.clock.now()
-        )
-    for push in planned:
-        runtime.crash_point("sync.before_push")
-        _send(runtime, push)
-    return bool(planned)
+        pushes.record_answers(session, answered, runtime.clock.now())
+        return _question(session, customer_id)
 
 
-def _send(runtime: Runtime, push: Push) -> None:
+class NoAnswer(Exception):
+    """The run cannot go on: WeCom is out of reach, over a limit, or refuses the whole app."""
+
+    def __init__(self, push: Push, answer: Answer, error: WeComError) -> None:
+        super().__init__()
+        self.answered = (push, answer)
+        self.error = error
+
+
+def _send(runtime: Runtime, push: Push) -> Answered:
+    """Make one call; return how it ended, in pieces where it had to be cut. Raises NoAnswer."""
     try:
         runtime.wecom.mark_tags(
             push.userid,
@@ -125,42 +150,30 @@ def _send(runtime: Runtime, push: Push) -> None:
             add=list(push.add.values()),
             remove=list(push.remove.values()),
         )
-    except WeComTagGone:
-        _tag_gone(runtime, push)
     except (WeComThrottled, WeComMisconfigured) as error:
-        _record(runtime, push, Answer(counts=False, refused=True, reason=error.message))
-        raise
+        raise NoAnswer(push, Answer(counts=False, refused=True, reason=error.message), error) from None
     except WeComUnavailable as error:
-        _record(runtime, push, Answer(counts=False, reason=error.message))
         error.retry_after_s = SETTLE_S
-        raise
+        raise NoAnswer(push, Answer(counts=False, reason=error.message), error) from None
+    except WeComTagGone as error:
+        library.confirm(runtime, frozenset(push.tag_ids))
+        return [(push, Answer(refused=True, reason=error.message))]
     except WeComGone as error:
-        _record(runtime, push, Answer(refused=True, reason=error.message))
+        return [(push, Answer(refused=True, reason=error.message))]
     except WeComRejected as error:
-        _rejected(runtime, push, error)
-    else:
-        runtime.crash_point("sync.after_push")
-        _record(runtime, push, Answer())
+        return _halve(runtime, push, error)
+    return [(push, Answer())]
 
 
-def _record(runtime: Runtime, push: Push, answer: Answer) -> None:
-    with runtime.write() as session:
-        pushes.record_answer(session, push, answer)
-
-
-def _tag_gone(runtime: Runtime, push: Push) -> None:
-    """One of the tags is not there any more: ask the library which, and go on with the others."""
-    _record(runtime, push, Answer(refused=True, reason=WeComTagGone.default_message))
-    library.confirm(runtime, frozenset(push.tag_ids))
-
-
-def _rejected(runtime: Runtime, push: Push, error: WeComError) -> None:
-    """Halve the call until the one tag is found that WeCom will not take; the others go through."""
+def _halve(runtime: Runtime, push: Push, error: WeComError) -> Answered:
+    """Cut the call until the one tag is found that WeCom will not take; the others go through."""
     if len(push.tag_ids) == 1:
-        with runtime.write() as session:
-            reason = f"{error.message}（{error.errcode}）"
-            pushes.record_answer(session, push, Answer(refused=True, reason=reason))
-            pushes.bury(session, push.relation_id, push.tag_ids, reason, runtime.clock.now())
-        return
-    for half in push.halves():
-        _send(runtime, half)
+        reason = f"{error.message}（{error.errcode}）"
+        return [(push, Answer(refused=True, final=True, reason=reason))]
+    return [answered for half in push.halves() for answered in _send(runtime, half)]
+
+
+def _contact_gone(runtime: Runtime, customer_id: int, error: WeComError) -> None:
+    """WeCom has no such contact: nothing is closed by one answer, but what waits says why it waits."""
+    with runtime.write() as session:
+        pushes.note_reason(session, customer_id, error.message)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, or_, select
+from sqlalchemy import and_, bindparam, delete, or_, select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.tagging import Decision, Holding, Source, Unit, Wish
@@ -13,6 +13,38 @@ from wecom_app.domain.vocabulary import SourceKind
 from wecom_app.models import CustomerTag, Tag, TagClaim, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL
 from wecom_app.services.upsert import insert_ignore, upsert
+
+FACTS = (
+    select(
+        Tag.id,
+        Tag.name,
+        Tag.group_id,
+        TagGroup.selection,
+        TagGroup.scope,
+        TagGroup.mirror,
+        Tag.wecom_tag_id,
+        Tag.archived_at,
+        Tag.gone_at,
+    )
+    .join(TagGroup, TagGroup.id == Tag.group_id)
+    .where(
+        or_(
+            Tag.id.in_(bindparam("tag_ids", expanding=True)),
+            and_(
+                TagGroup.selection == "single",
+                Tag.group_id.in_(select(Tag.group_id).where(Tag.id.in_(bindparam("tag_ids", expanding=True)))),
+            ),
+        )
+    )
+)
+ROWS = select(CustomerTag.__table__).where(
+    CustomerTag.customer_id.in_(bindparam("customer_ids", expanding=True)),
+    CustomerTag.tag_id.in_(bindparam("tag_ids", expanding=True)),
+)
+CLAIMS = select(TagClaim.__table__).where(
+    TagClaim.customer_id.in_(bindparam("customer_ids", expanding=True)),
+    TagClaim.tag_id.in_(bindparam("tag_ids", expanding=True)),
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +81,10 @@ class TagFacts:
         """Return the unit that governs this tag of this customer (or relation)."""
         tag = self.tags[tag_id]
         return UnitKey(customer_id, tag.group_id, None if tag.single else tag_id, relation_id)
+
+    def level(self, tag_id: int, relation_id: int) -> int:
+        """Return the `relation_id` of the truth row: 0 unless the tag is of scope `relation`."""
+        return relation_id if self.tags[tag_id].scope == "relation" else CUSTOMER_LEVEL
 
     def holds_truth(self, tag_id: int, relation_id: int) -> bool:
         """Return whether a row is truth rather than a mere cell that mirrors WeCom."""
@@ -129,35 +165,18 @@ class UnitRows:
 
 def load_facts(session: Session, tag_ids: Iterable[int]) -> TagFacts:
     """Return the facts of the tags and of their mates in single-choice groups."""
-    wanted = set(tag_ids)
-    groups = select(Tag.group_id).where(Tag.id.in_(wanted))
-    query = (
-        select(
-            Tag.id,
-            Tag.name,
-            Tag.group_id,
-            TagGroup.selection,
-            TagGroup.scope,
-            TagGroup.mirror,
-            Tag.wecom_tag_id,
-            Tag.archived_at,
-            Tag.gone_at,
-        )
-        .join(TagGroup, TagGroup.id == Tag.group_id)
-        .where(or_(Tag.id.in_(wanted), and_(Tag.group_id.in_(groups), TagGroup.selection == "single")))
-    )
-    return TagFacts({row[0]: _fact(row) for row in session.execute(query)})
+    rows = session.connection().execute(FACTS, {"tag_ids": sorted(set(tag_ids))})
+    return TagFacts({row[0]: _fact(row) for row in rows})
 
 
 def load(session: Session, customer_ids: Sequence[int], facts: TagFacts) -> dict[UnitKey, UnitRows]:
     """Return the units of these customers and tags that have rows or claims."""
     units: dict[UnitKey, UnitRows] = {}
-    table = CustomerTag.__table__
-    query = select(table).where(table.c.customer_id.in_(customer_ids), table.c.tag_id.in_(list(facts.tags)))
-    for row in session.execute(query).mappings():
+    values = {"customer_ids": list(customer_ids), "tag_ids": list(facts.tags)}
+    for row in session.connection().execute(ROWS, values).mappings():
         if facts.holds_truth(row["tag_id"], row["relation_id"]):
             _unit(units, facts, dict(row)).before[row["tag_id"]] = dict(row)
-    claims = _load_claims(session, customer_ids, facts, units)
+    claims = _load_claims(session, values, facts, units)
     for key, unit in units.items():
         held = [_holding(row) for row in unit.before.values() if row["wanted"]]
         unit.state = unit.original = Unit(held[0] if held else None, tuple(claims.get(key, ())))
@@ -165,12 +184,10 @@ def load(session: Session, customer_ids: Sequence[int], facts: TagFacts) -> dict
 
 
 def _load_claims(
-    session: Session, customer_ids: Sequence[int], facts: TagFacts, units: dict[UnitKey, UnitRows]
+    session: Session, values: dict[str, Any], facts: TagFacts, units: dict[UnitKey, UnitRows]
 ) -> dict[UnitKey, list[Holding]]:
-    table = TagClaim.__table__
-    query = select(table).where(table.c.customer_id.in_(customer_ids), table.c.tag_id.in_(list(facts.tags)))
     claims: dict[UnitKey, list[Holding]] = {}
-    for row in session.execute(query).mappings():
+    for row in session.connection().execute(CLAIMS, values).mappings():
         unit = _unit(units, facts, dict(row))
         claims.setdefault(unit.key, []).append(_holding({**row, "set_at": row["claimed_at"]}))
     return claims

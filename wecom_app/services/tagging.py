@@ -21,7 +21,7 @@ from wecom_app.services.tag_units import TagFacts, UnitKey, UnitRows
 
 @dataclass(frozen=True)
 class TagChange:
-    """A wish for one customer; `relation_id` is given for tags of groups with scope `relation`, else 0."""
+    """A wish for one customer; `relation_id` names the relation it is for, which only tags of scope `relation` heed."""
 
     customer_id: int
     tag_id: int
@@ -98,8 +98,8 @@ def _check(change: TagChange, facts: TagFacts) -> None:
         raise InvalidInput("没有这个标签")
     if change.add and not tag.live:
         raise InvalidInput(f"标签「{tag.name}」已停用，不能再打")
-    if not facts.holds_truth(change.tag_id, change.relation_id):
-        raise InvalidInput(f"标签「{tag.name}」的适用范围不符：按好友关系打的标签需要指明成员")
+    if tag.scope == "relation" and change.relation_id == CUSTOMER_LEVEL:
+        raise InvalidInput(f"标签「{tag.name}」按好友关系打，需要指明成员")
 
 
 def _expire(units: dict[UnitKey, UnitRows], now: datetime) -> set[UnitKey]:
@@ -119,7 +119,7 @@ def _decide_all(
 ) -> list[Skipped]:
     skipped = []
     for change in changes:
-        key = facts.unit_key(change.customer_id, change.tag_id, change.relation_id)
+        key = facts.unit_key(change.customer_id, change.tag_id, facts.level(change.tag_id, change.relation_id))
         unit = units.setdefault(key, UnitRows(key))
         wish = change.wish()
         decision = decide(unit.state, wish)

@@ -1,12 +1,12 @@
 """The tag library on our side: groups and tags made, found and listed; `services.library` carries them to WeCom."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wecom_app.domain.keys import is_key, make_key
+from wecom_app.domain.keys import is_key, make_key, stem
 from wecom_app.domain.vocabulary import (
     PUSHED,
     SOURCE_GROUP_KEY,
@@ -201,14 +201,6 @@ def find_tags(session: Session, keys: Sequence[str]) -> dict[str, Tag]:
     return found
 
 
-def scopes(session: Session, tag_ids: Sequence[int]) -> Mapping[int, str]:
-    """Return each tag's scope."""
-    query = (
-        select(Tag.id, TagGroup.scope).join(TagGroup, TagGroup.id == Tag.group_id).where(Tag.id.in_(tag_ids))
-    )
-    return {row.id: row.scope for row in session.execute(query)}
-
-
 def clean_name(name: str) -> str:
     """Return the name without surrounding space; raise InvalidInput if it is empty or too long for WeCom."""
     cleaned = name.strip()
@@ -220,10 +212,9 @@ def clean_name(name: str) -> str:
 
 
 def taken_keys(session: Session, table: type[Tag] | type[TagGroup], prefix: str) -> set[str]:
-    """Return all keys ever used that begin with `prefix`."""
-    return set(
-        session.execute(select(table.key).where(table.key.startswith(prefix, autoescape=True))).scalars()
-    )
+    """Return all keys ever used that a key made of `prefix` could meet."""
+    query = select(table.key).where(table.key.startswith(stem(prefix), autoescape=True))
+    return set(session.execute(query).scalars())
 
 
 def _free_group_name(session: Session, name: str) -> None:

@@ -1,6 +1,7 @@
 """INSERT … ON CONFLICT on both databases; used by every service that meets rows that may be there already."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Table
@@ -15,7 +16,7 @@ Rows = Sequence[Mapping[str, Any]]
 def insert_ignore(session: Session, table: type[Base], rows: Rows, keys: Sequence[str]) -> None:
     """Insert the rows whose `keys` are not taken; leave the others as they are."""
     if rows:
-        statement = _insert(session, table).on_conflict_do_nothing(index_elements=list(keys))
+        statement = _ignoring(_dialect(session), table, tuple(keys))
         session.connection().execute(statement, [dict(row) for row in rows])
 
 
@@ -33,16 +34,30 @@ def upsert(
     """
     if not rows:
         return
-    statement = _insert(session, table)
     names = [name for name in rows[0] if name not in keys] if overwrite is None else overwrite
-    statement = statement.on_conflict_do_update(
-        index_elements=list(keys), set_={name: statement.excluded[name] for name in names}
-    )
+    statement = _overwriting(_dialect(session), table, tuple(keys), tuple(names))
     session.connection().execute(statement, [dict(row) for row in rows])
 
 
-def _insert(session: Session, table: type[Base]) -> Any:
+def _dialect(session: Session) -> str:
+    return session.get_bind().dialect.name
+
+
+# Building these statements costs more than running them; there are a dozen shapes in all.
+@lru_cache
+def _ignoring(dialect: str, table: type[Base], keys: tuple[str, ...]) -> Any:
+    return _insert(dialect, table).on_conflict_do_nothing(index_elements=keys)
+
+
+@lru_cache
+def _overwriting(dialect: str, table: type[Base], keys: tuple[str, ...], names: tuple[str, ...]) -> Any:
+    statement = _insert(dialect, table)
+    changed = {name: statement.excluded[name] for name in names}
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed)
+
+
+def _insert(dialect: str, table: type[Base]) -> Any:
     core = table.__table__
     assert isinstance(core, Table)
-    module: Any = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    module: Any = sqlite if dialect == "sqlite" else postgresql
     return module.insert(core)

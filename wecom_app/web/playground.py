@@ -31,11 +31,12 @@ SOURCE_WORDS = {
 ADD_WAY_SOURCE = "添加方式"
 """The source tag of a contact who came through none of our live codes."""
 SYNC_WORDS = {
-    "synced": "两边一致",
+    "synced": "与企业微信一致",
     "pending": "等待同步到企业微信",
     "failed": "同步失败",
     "local": "仅在本系统",
 }
+SYNC_WORDS_BY_URGENCY = ("failed", "pending", "synced", "local")
 WELCOME_WORDS = {
     "waiting": "欢迎语发送中",
     "sent": "欢迎语已发送",
@@ -122,6 +123,7 @@ def words() -> dict[str, Any]:
         "reason_of": reason_of,
         "came_by": came_by,
         "said": said,
+        "agreement": agreement,
         "local_time": local_time,
     }
 
@@ -148,8 +150,18 @@ def said(
         return None
     text = WELCOME_WORDS.get(view.status, view.status)
     if view.status == "sent" and view.took_s is not None:
-        text = f"{text}（{view.took_s:.1f} 秒）"
+        took = f"{view.took_s:.1f} 秒" if view.took_s >= 0.1 else "不到 0.1 秒"
+        text = f"{text}（{took}）"
     return view.status, text
+
+
+def agreement(profile: ProfileView) -> tuple[str, str] | None:
+    """Return the worst state of the customer's tags and its word; None where nothing is to be agreed on."""
+    states = {tag.sync[0] for tag in profile.tags} | {"pending" for _ in profile.removing}
+    if not profile.is_active or not states:
+        return None
+    worst = next(state for state in SYNC_WORDS_BY_URGENCY if state in states)
+    return worst, SYNC_WORDS[worst]
 
 
 def reason_of(view: TagView | HistoryView, names: Mapping[str, str]) -> Reason:

@@ -39,9 +39,9 @@ from wecom_app.services.ports import (
     WelcomeMessage,
 )
 
-ONE_MEMBER, SEVERAL_MEMBERS = 1, 2
+SEVERAL_MEMBERS = 2
 BY_QR_CODE = 2
-"""add_contact_way: `type` 1 or 2 by the number of members, `scene` 2 for a QR code."""
+"""add_contact_way: `type` 2 also for one member, since a code's type can never change; `scene` 2 is a QR code."""
 MOST_WAYS = 1000
 CLOCK_DIFFERENCE = timedelta(minutes=5)
 MOST_ON_PAGE = 100
@@ -139,8 +139,7 @@ class Gateway:
 
     def add_contact_way(self, draft: ContactWayDraft) -> ContactWay:
         """Create a live code."""
-        kind = ONE_MEMBER if len(draft.userids) == 1 else SEVERAL_MEMBERS
-        found = self._read(apis.ADD_WAY, {"type": kind, "scene": BY_QR_CODE, **_way(draft)})
+        found = self._read(apis.ADD_WAY, {"type": SEVERAL_MEMBERS, "scene": BY_QR_CODE, **_way(draft)})
         config_id, qr_code = found.text("config_id"), found.optional_text("qr_code")
         return ContactWay(config_id, qr_code, draft.state, draft.userids)
 

@@ -62,7 +62,6 @@ def edit_tags(call: Call) -> BaseModel:
     with call.runtime.write() as session:
         customer = customers.find(session, call.path["external_userid"])
         tags = taxonomy.find_tags(session, [*edit.add, *edit.remove])
-        scopes = taxonomy.scopes(session, [tag.id for tag in tags.values()])
         relation_id = _relation_id(session, customer.id, edit.userid)
         source = TagSource(SourceKind.API, str(call.caller.id), edit.userid)
         changes = [
@@ -72,7 +71,7 @@ def edit_tags(call: Call) -> BaseModel:
                 add,
                 source,
                 {"api_key": call.caller.name, "reason": edit.reason},
-                relation_id if scopes[tags[key].id] == "relation" else CUSTOMER_LEVEL,
+                relation_id,
             )
             for keys, add in ((edit.remove, False), (edit.add, True))
             for key in dict.fromkeys(keys)
