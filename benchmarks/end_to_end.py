@@ -1,6 +1,6 @@
 """How many scans a second go from callback to tags on both sides, read back, with WeCom answering after 20 ms?
 
-    python -m benchmarks.end_to_end [customers]
+python -m benchmarks.end_to_end [customers]
 """
 
 import sys

@@ -69,10 +69,10 @@ class Stage:
 @contextmanager
 def stage(**environment: str) -> Iterator[Stage]:
     """Start both sides on free ports and a fresh SQLite database; stop them at the end."""
-    app_port, simulator_port = _free_port(), _free_port()
+    app_port, simulator_port = free_port(), free_port()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        settings = _settings(app_port, simulator_port, folder) | environment
+        settings = settings_for(app_port, simulator_port, folder) | environment
         env = {**os.environ, "PYTHONPATH": str(ROOT), **settings}
         callback = f"http://127.0.0.1:{app_port}/wecom/callback"
         commands = [
@@ -81,8 +81,8 @@ def stage(**environment: str) -> Iterator[Stage]:
         ]
         processes = [_start(command, env, folder) for command in commands]
         try:
-            _wait_ready(f"http://127.0.0.1:{app_port}/readyz")
-            _wait_ready(f"http://127.0.0.1:{simulator_port}/_simulator/clock")
+            wait_ready(f"http://127.0.0.1:{app_port}/readyz")
+            wait_ready(f"http://127.0.0.1:{simulator_port}/_simulator/clock")
             key = _api_key(env, folder)
             yield Stage(
                 app=f"http://127.0.0.1:{app_port}",
@@ -104,7 +104,7 @@ def quantile(values: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
-def _settings(app_port: int, simulator_port: int, folder: Path) -> dict[str, str]:
+def settings_for(app_port: int, simulator_port: int, folder: Path) -> dict[str, str]:
     config = SimulatorConfig()
     return {
         "WECOM_CORP_ID": config.corp_id,
@@ -124,7 +124,7 @@ def _start(arguments: list[str], env: dict[str, str], folder: Path) -> subproces
         return subprocess.Popen([*COMMAND, *arguments], cwd=folder, env=env, stdout=log, stderr=log)
 
 
-def _wait_ready(url: str) -> None:
+def wait_ready(url: str) -> None:
     for _ in range(300):
         try:
             if requests.get(url, timeout=5).ok:
@@ -140,7 +140,7 @@ def _api_key(env: dict[str, str], folder: Path) -> str:
     return done.stdout.decode().strip()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,18 +13,22 @@ from sqlalchemy import select
 
 from wecom_app.adapters.intake import GroupCommitIntake
 from wecom_app.adapters.pinyin import PinyinSlugify
+from wecom_app.adapters.scheduler import BackgroundClock
+from wecom_app.adapters.wecom.call_log import CallLog
 from wecom_app.adapters.wecom.crypto import Cipher
 from wecom_app.adapters.wecom.gateway import Gateway
 from wecom_app.adapters.wecom.limits import Limits
+from wecom_app.adapters.wecom.selftest import DirectProbe
 from wecom_app.clock import Clock, SystemClock
 from wecom_app.config import Settings, WeComSettings
 from wecom_app.db import Database
 from wecom_app.errors import ConfigurationError
 from wecom_app.migrations import runner
 from wecom_app.models import Deployment
-from wecom_app.services.jobs import JOB_KINDS
+from wecom_app.services.checkup import Patient
+from wecom_app.services.jobs import JOB_KINDS, TICKS
 from wecom_app.services.metrics import Metrics
-from wecom_app.services.runtime import LANES, Runtime
+from wecom_app.services.runtime import LANES, Runtime, Store
 
 
 @dataclass(frozen=True)
@@ -94,25 +99,102 @@ def build_runtime(
     prepare_database(database, clock)
     _claim(database, wecom, clock.now())
     metrics = Metrics()
+    gateway = Gateway(wecom, secret_key, database, clock, metrics, session=session, limits=limits)
     runtime = Runtime(
         settings=settings,
         clock=clock,
         database=database,
         metrics=metrics,
-        wecom=Gateway(wecom, secret_key, database, clock, metrics, session=session, limits=limits),
+        wecom=gateway,
         cipher=Cipher(wecom.corp_id, wecom.callback_keys),
         slugify=PinyinSlugify(),
         threads=threads,
         crash_hook=crash_hook,
     )
-    engine, module = engine_for(database)
-    queue = getattr(module, engine.name)(database, clock, JOB_KINDS, LANES, metrics)
+    queue = _make_queue(database, clock, metrics)
     queue.bind(runtime)
     runtime.queue = queue
     runtime.intake = GroupCommitIntake(database, queue)
+    runtime.wecom_status = gateway
+    runtime.scheduler = BackgroundClock(runtime, TICKS)
     if threads:
         runtime.intake.start()
     return runtime
+
+
+def open_store(settings: Settings, clock: Clock | None = None) -> Store:
+    """Return database and queue for commands that look at work and repair it; needs no WeCom settings.
+
+    Raises ConfigurationError unless the database is there and at head: such a command changes no schema.
+    """
+    clock = clock or SystemClock()
+    database = Database(settings.database_url)
+    if not is_there(database):
+        raise ConfigurationError("还没有数据库：请先启动 wecom-app serve，或检查 DATABASE_URL 与当前目录")
+    if not is_current(database):
+        raise ConfigurationError("数据库结构不是最新版本：请先运行 wecom-app db upgrade")
+    store = Store(clock=clock, database=database)
+    store.queue = _make_queue(database, clock, Metrics())
+    return store
+
+
+def build_patient(
+    settings: Settings,
+    *,
+    callback_url: str | None = None,
+    clock: Clock | None = None,
+    session: requests.Session | None = None,
+) -> Patient:
+    """Return what `doctor` examines, whatever of it could be made; changes nothing, opens no connection."""
+    clock, metrics = clock or SystemClock(), Metrics()
+    database = Database(settings.database_url)
+    wecom, problem = _wecom_or_problem(settings)
+    probe, status = None, None
+    if wecom is not None:
+        probe = DirectProbe(wecom, clock, CallLog(database, clock, metrics), session=session)
+    if wecom is not None and settings.secret_key is not None:
+        status = Gateway(wecom, settings.require_secret_key(), database, clock, metrics, session=session)
+    return Patient(
+        settings=settings,
+        clock=clock,
+        database=database,
+        queue=_make_queue(database, clock, metrics),
+        is_there=partial(is_there, database),
+        is_current=partial(is_current, database),
+        wecom=wecom,
+        problem=problem,
+        probe=probe,
+        status=status,
+        callback_url=callback_url,
+    )
+
+
+def _wecom_or_problem(settings: Settings) -> tuple[WeComSettings | None, str | None]:
+    try:
+        return settings.require_wecom(), None
+    except ConfigurationError as error:
+        return None, error.message
+
+
+def is_there(database: Database) -> bool:
+    """Return whether an SQLite database has its file; opening one that has not would make it."""
+    return not database.is_sqlite or Path(database.url.database or "").exists()
+
+
+def is_current(database: Database) -> bool:
+    """Return whether tables and queue are at this program's version."""
+    engine, module = engine_for(database)
+    if not runner.is_at_head(database):
+        return False
+    if not engine.needs_schema:
+        return True
+    with database.read() as session:
+        return bool(module.is_installed(session.connection()))
+
+
+def _make_queue(database: Database, clock: Clock, metrics: Metrics) -> Any:
+    engine, module = engine_for(database)
+    return getattr(module, engine.name)(database, clock, JOB_KINDS, LANES, metrics)
 
 
 def _claim(database: Database, wecom: WeComSettings, now: datetime) -> None:

@@ -130,6 +130,7 @@ def _split(value: SecretStr) -> list[str]:
 
 
 Origin = Annotated[str, AfterValidator(_origin)]
+Days = Annotated[int, Field(ge=1, le=3650)]
 
 
 class Settings(BaseModel):
@@ -144,12 +145,17 @@ class Settings(BaseModel):
     wecom_callback_aes_key: Annotated[SecretStr, AfterValidator(_callback_aes_keys)] | None = None
     wecom_api_base_url: Origin = OFFICIAL_API
     wecom_oauth_base_url: Origin | None = None
-    database_url: Annotated[str, AfterValidator(_database_url)] = "sqlite:///var/wecom-app.db"
+    database_url: Annotated[str, AfterValidator(_database_url), Field(repr=False)] = "sqlite:///var/wecom-app.db"
     secret_key: Annotated[SecretStr, AfterValidator(_secret_key)] | None = None
     public_base_url: Origin | None = None
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "Asia/Shanghai"
     currency: Annotated[str, AfterValidator(_currency)] = "CNY"
     metrics_token: SecretStr | None = None
+    inbox_body_days: Days = 30
+    """A handled callback keeps its text so long; what must still be handled keeps it."""
+    inbox_digest_days: Days = 400
+    """A callback is known again so long; then its row goes."""
+    api_call_days: Days = 14
     demo_mode: bool = False
 
     def require_wecom(self) -> "WeComSettings":
@@ -232,6 +238,8 @@ def _secrets_from_files(source: Mapping[str, str]) -> dict[str, str]:
             found[name] = Path(path).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeError) as error:
             raise ConfigurationError(f"{name}_FILE 指向的文件无法读取：{_reason(error)}") from None
+        if not found[name]:
+            raise ConfigurationError(f"{name}_FILE 指向的文件是空的")
     return found
 
 

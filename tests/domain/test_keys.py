@@ -44,9 +44,11 @@ def test_below_a_key_of_four_parts_the_slug_is_joined_with_an_underscore() -> No
 
 
 PARTS = st.from_regex(r"[a-z0-9_]{1,50}", fullmatch=True)
-PREFIXES = st.tuples(st.from_regex(r"[a-z][a-z0-9_]{0,158}", fullmatch=True), st.lists(PARTS, max_size=3)).map(
-    lambda parts: ".".join([parts[0], *parts[1]])
-).filter(is_key)
+PREFIXES = (
+    st.tuples(st.from_regex(r"[a-z][a-z0-9_]{0,158}", fullmatch=True), st.lists(PARTS, max_size=3))
+    .map(lambda parts: ".".join([parts[0], *parts[1]]))
+    .filter(is_key)
+)
 
 
 @given(PREFIXES, st.text(max_size=60))

@@ -31,7 +31,9 @@ PERSON, MACHINE, BY_LINK = SourceKind.MANUAL, SourceKind.RULE, SourceKind.WECOM_
 
 def truth(*wanted: int, single: bool = False, **more: Any) -> UnitTruth:
     """Return a truth of version 5 that a machine wrote, unless told otherwise."""
-    return UnitTruth(**{"single": single, "wanted": frozenset(wanted), "exists": True, "ver": 5, "source": MACHINE} | more)
+    return UnitTruth(
+        **{"single": single, "wanted": frozenset(wanted), "exists": True, "ver": 5, "source": MACHINE} | more
+    )
 
 
 def cell(base: bool | None, *, seen: int = 10, **more: Any) -> Cell:

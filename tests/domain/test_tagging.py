@@ -295,7 +295,12 @@ def test_changed_says_whether_the_value_differs(steps: list[tuple[Unit, Wish, De
 def test_letting_go_gives_the_best_claim(steps: list[tuple[Unit, Wish, Decision]]) -> None:
     for before, wish, decision in steps:
         held = before.held
-        if held is None or wish.source.is_person or wish.add or (held.tag_id, held.source) != (wish.tag_id, wish.source):
+        if (
+            held is None
+            or wish.source.is_person
+            or wish.add
+            or (held.tag_id, held.source) != (wish.tag_id, wish.source)
+        ):
             continue
         ranks = [claim.source.rank for claim in before.claims]
         assert (decision.unit.held.source.rank if decision.unit.held else None) == max(ranks, default=None)
@@ -303,9 +308,7 @@ def test_letting_go_gives_the_best_claim(steps: list[tuple[Unit, Wish, Decision]
 
 @given(st.lists(WISHES, max_size=12).map(history), WISHES)
 @settings(max_examples=300, deadline=None)
-def test_a_wish_said_twice_in_a_row_changes_nothing_more(
-    steps: list[tuple[Unit, Wish, Decision]], wish: Wish
-) -> None:
+def test_a_wish_said_twice_in_a_row_changes_nothing_more(steps: list[tuple[Unit, Wish, Decision]], wish: Wish) -> None:
     unit = steps[-1][2].unit if steps else Unit(None)
     once = decide(unit, wish).unit
 

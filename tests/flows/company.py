@@ -154,9 +154,7 @@ def open_company(database_url: str, clock: ManualClock, **config: Any) -> Compan
     """Return a company with three members, on the given database."""
     settings = SimulatorConfig(callback_url=CALLBACK, **config)
     holder: list[Company] = []
-    simulator = Simulator(
-        settings, clock, post=lambda url, body, timeout: holder[0].post_callback(url, body, timeout)
-    )
+    simulator = Simulator(settings, clock, post=lambda url, body, timeout: holder[0].post_callback(url, body, timeout))
     for userid, name in STAFF.items():
         simulator.world.add_member(userid, name)
     company = Company(simulator, settings_for(settings, database_url), clock)

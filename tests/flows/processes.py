@@ -24,8 +24,8 @@ def free_port() -> int:
 class Application:
     """`wecom-app serve` on a database file, started and killed at will."""
 
-    def __init__(self, settings: dict[str, str], folder: Path) -> None:
-        self.port = free_port()
+    def __init__(self, settings: dict[str, str], folder: Path, *, port: int | None = None) -> None:
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._folder = folder
         self._environment = {**os.environ, "PYTHONPATH": str(ROOT), **settings}
@@ -35,9 +35,7 @@ class Application:
         """Start it and return once it is ready."""
         log = (self._folder / "serve.log").open("ab")
         command = [*COMMAND, "serve", "--port", str(self.port), *options]
-        self._process = subprocess.Popen(
-            command, cwd=self._folder, env=self._environment, stdout=log, stderr=log
-        )
+        self._process = subprocess.Popen(command, cwd=self._folder, env=self._environment, stdout=log, stderr=log)
         log.close()
         with patient_session() as session:
             answer = session.get(f"{self.url}/readyz", timeout=10)

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from tests.flows.company import Company
 
+from tests.flows.company import Company
 from wecom_app.services.runtime import SimulatedCrash
 
 pytestmark = pytest.mark.both

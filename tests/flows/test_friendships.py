@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from tests.flows.company import Company
 
 pytestmark = pytest.mark.both

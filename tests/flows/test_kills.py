@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import requests
+
 from tests.conftest import START
 from tests.flows.company import CALLBACK
 from tests.flows.processes import Application
-
 from wecom_app.clock import ManualClock
 from wecom_app.simulator.config import SimulatorConfig
 from wecom_app.simulator.server import Simulator

@@ -1,8 +1,8 @@
 """A customer scans a live code: the main job, end to end over the wire."""
 
 import pytest
-from tests.flows.company import Company
 
+from tests.flows.company import Company
 from wecom_app.services.ports import ContactWayDraft
 
 pytestmark = pytest.mark.both
@@ -14,7 +14,9 @@ def sent_welcomes(company: Company) -> list[str]:
 
 def test_a_scan_tags_the_customer_on_both_sides_and_welcomes_him(company: Company) -> None:
     tags = company.make_tags("护肤", "母婴")
-    channel = company.make_channel(source="小红书", tags=tags, welcome={"text": "{customer_name}您好，我是{staff_name}"})
+    channel = company.make_channel(
+        source="小红书", tags=tags, welcome={"text": "{customer_name}您好，我是{staff_name}"}
+    )
 
     scanned = company.simulator.scan(channel["config_id"], name="林晓芸")
     company.settle()

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from tests.flows.company import Company
 
+from tests.flows.company import Company
 from wecom_app.models import Welcome
 
 pytestmark = pytest.mark.both

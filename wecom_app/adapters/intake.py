@@ -105,8 +105,7 @@ class GroupCommitIntake:
 
     def _commit(self, events: Sequence[IncomingEvent]) -> None:
         with self._database.write(urgent=True) as session:
-            for incoming in events:
-                inbox.store(session, self._jobs, incoming)
+            inbox.store(session, self._jobs, events)
         self._jobs.wake()
 
     @staticmethod

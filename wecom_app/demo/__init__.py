@@ -12,7 +12,7 @@ from wecom_app.demo.cast import Played
 from wecom_app.demo.children import Children, settings_for_children
 from wecom_app.demo.failures import DemoFailed
 from wecom_app.demo.places import FOLDER, Address, choose, open_folder
-from wecom_app.demo.sides import Application, Corp
+from wecom_app.demo.sides import Application, Corp, Partner
 from wecom_app.demo.stage import Stage
 from wecom_app.demo.telling import Teller
 from wecom_app.demo.waiting import Waiter
@@ -21,6 +21,8 @@ from wecom_app.errors import AppError
 START_S = 60.0
 WATCH_S = 0.5
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+LOOPBACK = "127.0.0.1"
+"""Only this machine may play WeCom; the application may listen elsewhere."""
 FAILED = 1
 INTERRUPTED = 130
 """What a shell reports for a command that Ctrl-C ended."""
@@ -30,7 +32,9 @@ def run(host: str, port: int, simulator_port: int, *, once: bool) -> int:
     """Play the demo and stay up unless `once`; return 0 if both sides agreed and the story went as told."""
     tell = Teller(sys.stdout)
     for number in STOP_SIGNALS:
-        signal.signal(number, signal.default_int_handler)
+        # Under nohup a closed terminal is no reason to stop.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     try:
         return _run(tell, host, port, simulator_port, once=once)
     except KeyboardInterrupt:
@@ -42,25 +46,33 @@ def run(host: str, port: int, simulator_port: int, *, once: bool) -> int:
 
 def _run(tell: Teller, host: str, port: int, simulator_port: int, *, once: bool) -> int:
     tell.title("企业微信客户标签 · 演示")
-    app_at = _address(tell, "应用", "port", host, port, simulator_port)
-    corp_at = _address(tell, "模拟企业微信", "simulator_port", "127.0.0.1", simulator_port, app_at.port)
-    with open_folder() as folder, _children(tell, folder, corp_at.origin) as children:
+    with open_folder() as folder:
         tell.note(f"数据与日志都在 {FOLDER}/，每次演示从空库开始")
-        clock = SystemClock()
-        try:
-            return _perform(tell, clock, children, app_at, corp_at, once=once)
-        except DemoFailed as error:
-            # A partner that does not answer has mostly just ended; a moment later that can be seen.
-            clock.sleep_until(clock.monotonic() + WATCH_S)
-            tell.problem(children.ended() or error.message)
-            return FAILED
+        app_at = _address(tell, "应用", "port", host, port, simulator_port)
+        corp_at = _address(tell, "模拟企业微信", "simulator_port", LOOPBACK, simulator_port, app_at.port)
+        with _children(tell, folder, corp_at.origin) as children:
+            return _guard(tell, children, app_at, corp_at, once=once)
+
+
+def _guard(tell: Teller, children: Children, app_at: Address, corp_at: Address, *, once: bool) -> int:
+    """Perform; where that fails, say why before everything is stopped."""
+    clock = SystemClock()
+    try:
+        return _perform(tell, clock, children, app_at, corp_at, once=once)
+    except DemoFailed as error:
+        # A partner that does not answer has mostly just ended; a moment later that can be seen.
+        clock.sleep_until(clock.monotonic() + WATCH_S)
+        tell.problem(children.ended() or error.message)
+        return FAILED
 
 
 def _perform(tell: Teller, clock: Clock, children: Children, app_at: Address, corp_at: Address, *, once: bool) -> int:
     started = clock.monotonic()
     tell.act(f"启动两个进程：模拟企业微信 {corp_at.origin}，应用 {app_at.origin}")
     stage = _open(tell, clock, children, app_at, corp_at)
-    tell.note(f"都已就绪，用时 {clock.monotonic() - started:.1f} 秒")
+    tell.note(
+        f"都已就绪，用时 {clock.monotonic() - started:.1f} 秒；现在就能打开 {stage.app.origin}/playground 看客户进来"
+    )
     story.prepare(stage)
     story.play(stage)
     outcome = 0 if ending.compare_sides(stage) else FAILED
@@ -105,9 +117,13 @@ def _open(tell: Teller, clock: Clock, children: Children, app_at: Address, corp_
     children.start("应用", "serve", *_listen(app_at))
     app, corp = Application(app_at.origin, key), Corp(corp_at.origin)
     waiter = Waiter(clock, tell, children.check)
-    for partner, path in ((corp, "/_simulator/clock"), (app, "/readyz")):
-        waiter.until_done(lambda: None if partner.answers(path) else f"{partner.label}正在启动", START_S)  # noqa: B023
+    _wait_until_up(waiter, corp, "/_simulator/clock")
+    _wait_until_up(waiter, app, "/readyz")
     return Stage(app, corp, tell, waiter, clock, Played())
+
+
+def _wait_until_up(waiter: Waiter, partner: Partner, path: str) -> None:
+    waiter.until_done(lambda: None if partner.answers(path) else f"{partner.label}正在启动", START_S)
 
 
 def _listen(address: Address) -> tuple[str, ...]:

@@ -153,9 +153,7 @@ def _later_look(truth: UnitTruth, cells: Mapping[int, Cell], look: Look) -> Merg
     notes = [
         Note(Conflict.REPUSH, tag_id)
         for tag_id, cell in sorted(cells.items())
-        if cell.sent is not None
-        and (tag_id in look.observed) != (tag_id in truth.wanted)
-        and tag_id not in opposed
+        if cell.sent is not None and (tag_id in look.observed) != (tag_id in truth.wanted) and tag_id not in opposed
     ]
     if not opposed:
         return Merge(confirmed=bool(foreign), notes=tuple(notes))
@@ -215,11 +213,7 @@ def _join_links(truth: UnitTruth, relation: RelationState, adopt: Merge, first: 
     """Two relations of the first link disagree: multi-choice takes both, single-choice the newest relation's."""
     if not truth.single:
         return adopt
-    newer = (
-        relation.epoch_at is not None
-        and truth.link_epoch is not None
-        and relation.epoch_at > truth.link_epoch
-    )
+    newer = relation.epoch_at is not None and truth.link_epoch is not None and relation.epoch_at > truth.link_epoch
     note = Note(Conflict.LINK, first)
     return Merge(adopted=adopt.adopted, by_link=True, notes=(note,)) if newer else Merge(notes=(note,))
 

@@ -104,6 +104,10 @@ ADD_WAY_WORDS = {
 """externalcontact/get, follow_user.add_way, in the words of WeCom's admin console."""
 
 
+HANDED_OVER = frozenset({201, 202})
+"""Ways in which a colleague's customer comes to a member: no acquisition, so no new source."""
+
+
 def source_name(add_way: int | None) -> str:
     """Return the name of the source tag for a contact that came through none of our channels."""
     return ADD_WAY_WORDS.get(add_way or 0, UNKNOWN_SOURCE)

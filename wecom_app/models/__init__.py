@@ -1,9 +1,17 @@
 """The tables, one module a noun family; importing this package registers all of them on `Base.metadata`."""
 
 from wecom_app.models.account import ApiKey, Deployment, IdempotencyRecord
-from wecom_app.models.channel import Channel, ChannelStaff, ChannelTag, Welcome
-from wecom_app.models.customer import Customer, Relation, Staff
+from wecom_app.models.channel import (
+    Channel,
+    ChannelRemark,
+    ChannelStaff,
+    ChannelTag,
+    DefaultWelcome,
+    Welcome,
+)
+from wecom_app.models.customer import Customer, Department, DepartmentMember, Relation, Staff
 from wecom_app.models.inbox import InboxEvent
+from wecom_app.models.media import Media, MediaPiece
 from wecom_app.models.queue import Job
 from wecom_app.models.sync import Counter, SyncConflict, TagOperation
 from wecom_app.models.tag import Tag, TagDimension, TagGroup
@@ -16,15 +24,21 @@ __all__ = [
     "ApiWindow",
     "ChangeSet",
     "Channel",
+    "ChannelRemark",
     "ChannelStaff",
     "ChannelTag",
     "Counter",
     "Customer",
     "CustomerTag",
+    "DefaultWelcome",
+    "Department",
+    "DepartmentMember",
     "Deployment",
     "IdempotencyRecord",
     "InboxEvent",
     "Job",
+    "Media",
+    "MediaPiece",
     "Relation",
     "Staff",
     "SyncConflict",

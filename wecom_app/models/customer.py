@@ -39,7 +39,30 @@ class Staff(Base):
     userid: Mapped[str] = mapped_column(String(64))
     userid_key: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(64), default="")
+    status: Mapped[str] = mapped_column(String(8), default="active", server_default="active")
+    """active, disabled, inactive (has not joined yet) or left."""
     created_at: Mapped[datetime]
+
+
+class Department(Base):
+    """A node of the company's tree; `id` is WeCom's number."""
+
+    __tablename__ = "department"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(128))
+    parent_id: Mapped[int] = mapped_column(BigId)
+    position: Mapped[int] = mapped_column(BigId, default=0)
+
+
+class DepartmentMember(Base):
+    """Who works in a department, and whether he leads it."""
+
+    __tablename__ = "department_member"
+
+    department_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"), primary_key=True)
+    is_leader: Mapped[bool] = mapped_column(default=False)
 
 
 class Relation(Base):
@@ -77,5 +100,7 @@ class Relation(Base):
     pulled_gen: Mapped[int] = mapped_column(default=0)
     parted: Mapped[list[Any]] = mapped_column(default=list)
     """Ids of the tags held, or being added by us, when the relation was last lost."""
+    transfer_failure: Mapped[str | None] = mapped_column(String(32))
+    """Why WeCom last failed to hand the customer over: customer_refused or customer_limit_exceed."""
     source_known: Mapped[bool] = mapped_column(default=False)
     """Whether this epoch's acquisition source has been tagged."""

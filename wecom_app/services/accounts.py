@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,16 +10,18 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from wecom_app.errors import Conflict, InvalidInput, NotSignedIn
 from wecom_app.models import ApiKey, IdempotencyRecord
-from wecom_app.services.upsert import insert_ignore
 
 KEPT_FOR = timedelta(days=1)
 """How long a repeated request gets its first answer again."""
 ABANDONED_AFTER = timedelta(minutes=1)
 """A request that has not answered by then was cut off; the next one with its key may run."""
+BEARER = re.compile(r"wk[0-9a-f]{10}\.[0-9a-f]{64}")
+UNDER_WAY = "相同的请求正在处理，请稍后再试"
 
 
 class KeyScope(StrEnum):
@@ -63,12 +66,13 @@ def create_key(session: Session, name: str, scopes: Sequence[str], now: datetime
 
 def authenticate(session: Session, bearer: str) -> Caller:
     """Return the caller behind a key; raise NotSignedIn for anything else."""
+    if BEARER.fullmatch(bearer) is None:
+        raise NotSignedIn
     prefix, _, secret = bearer.partition(".")
     key = session.execute(
-        select(ApiKey).where(ApiKey.prefix == prefix[:16], ApiKey.revoked_at.is_(None))
+        select(ApiKey).where(ApiKey.prefix == prefix, ApiKey.revoked_at.is_(None))
     ).scalar_one_or_none()
-    expected = key.secret_hash if key else _hash("")
-    if not hmac.compare_digest(_hash(secret), expected) or key is None or not secret:
+    if key is None or not hmac.compare_digest(_hash(secret), key.secret_hash):
         raise NotSignedIn
     return Caller(key.id, key.name, frozenset(key.scopes))
 
@@ -79,9 +83,7 @@ class StoredAnswer:
     body: str
 
 
-def begin_once(
-    session: Session, caller: Caller, key: str, request_hash: str, now: datetime
-) -> StoredAnswer | None:
+def begin_once(session: Session, caller: Caller, key: str, request_hash: str, now: datetime) -> StoredAnswer | None:
     """Claim an Idempotency-Key; return the first answer if the request was answered before.
 
     Raises Conflict while the first request is still running, InvalidInput if the key was used for another one.
@@ -89,18 +91,26 @@ def begin_once(
     session.execute(delete(IdempotencyRecord).where(IdempotencyRecord.created_at < now - KEPT_FOR))
     found = session.get(IdempotencyRecord, (caller.id, key))
     if found is None:
-        row = {"api_key_id": caller.id, "key": key, "request_hash": request_hash, "created_at": now}
-        insert_ignore(session, IdempotencyRecord, [row], ["api_key_id", "key"])
+        _claim(session, IdempotencyRecord(api_key_id=caller.id, key=key, request_hash=request_hash, created_at=now))
         return None
     if found.request_hash != request_hash:
         raise InvalidInput("这个 Idempotency-Key 已用于另一个请求，请换一个")
     if found.status is None:
         if found.created_at > now - ABANDONED_AFTER:
-            raise Conflict("相同的请求正在处理，请稍后再试")
+            raise Conflict(UNDER_WAY)
         found.created_at = now
         session.flush()
         return None
     return StoredAnswer(found.status, found.body or "")
+
+
+def _claim(session: Session, record: IdempotencyRecord) -> None:
+    """Insert the record; on PostgreSQL the same request may have come a moment ago in another transaction."""
+    session.add(record)
+    try:
+        session.flush()
+    except IntegrityError:
+        raise Conflict(UNDER_WAY) from None
 
 
 def end_once(session: Session, caller: Caller, key: str, answer: StoredAnswer | None) -> None:

@@ -153,9 +153,7 @@ def close_operations(
     tag_ids: Sequence[int] | None = None,
 ) -> None:
     """End the open operations of relations (of these tags only, if given)."""
-    query = update(TagOperation).where(
-        TagOperation.relation_id.in_(relation_ids), TagOperation.state.in_(OPEN_STATES)
-    )
+    query = update(TagOperation).where(TagOperation.relation_id.in_(relation_ids), TagOperation.state.in_(OPEN_STATES))
     if tag_ids is not None:
         query = query.where(TagOperation.tag_id.in_(tag_ids))
     session.execute(query.values(state=state, reason=reason, closed_at=now))

@@ -22,9 +22,7 @@ def lock(session: Session, customer_ids: Sequence[int]) -> None:
     """
     if session.get_bind().dialect.name == "sqlite":
         return
-    session.execute(
-        select(Customer.id).where(Customer.id.in_(customer_ids)).order_by(Customer.id).with_for_update()
-    )
+    session.execute(select(Customer.id).where(Customer.id.in_(customer_ids)).order_by(Customer.id).with_for_update())
 
 
 def ensure(session: Session, external_userid: str, now: datetime) -> int:
@@ -45,11 +43,14 @@ def ensure(session: Session, external_userid: str, now: datetime) -> int:
     return found
 
 
+def find_id(session: Session, external_userid: str) -> int | None:
+    """Return the customer's id; None if we do not know him."""
+    return session.execute(select(Customer.id).where(Customer.external_userid == external_userid)).scalar_one_or_none()
+
+
 def find(session: Session, external_userid: str) -> Customer:
     """Return the customer; raise NotFound if we do not know him."""
-    found = session.execute(
-        select(Customer).where(Customer.external_userid == external_userid)
-    ).scalar_one_or_none()
+    found = session.execute(select(Customer).where(Customer.external_userid == external_userid)).scalar_one_or_none()
     if found is None:
         raise NotFound("没有这个客户")
     return found
@@ -103,6 +104,4 @@ def update_details(session: Session, customer_id: int, details: ContactDetails, 
 
 def raise_version(session: Session, customer_ids: Sequence[int]) -> None:
     """Raise the edit version of customers whose tags changed."""
-    session.execute(
-        update(Customer).where(Customer.id.in_(customer_ids)).values(version=Customer.version + 1)
-    )
+    session.execute(update(Customer).where(Customer.id.in_(customer_ids)).values(version=Customer.version + 1))

@@ -5,18 +5,24 @@ A handler works in one transaction with its event's end state, so that running i
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.messages import is_hint, text
 from wecom_app.models import InboxEvent, Relation
-from wecom_app.services import cells, customers, inbox, relations, sources, staff
+from wecom_app.services import cells, customers, directory, inbox, relations, sources, staff
 from wecom_app.services.context import Context
 from wecom_app.services.ports import JobArgs
 from wecom_app.services.runtime import Runtime
 
 LIBRARY_PULL_KIND = "library.pull"
+HALF_KIND = "relation.check_half"
+HALF_CHECKS = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(days=1))
+"""When to look whether a member has accepted a customer, counted from the look before."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,8 @@ def _open(session: Session, context: Context, event: InboxEvent, *, half: bool) 
             sources.tag_by_add_way(session, context, relation)
         else:
             sources.tag_by_channel(session, context, relation, channel)
+    if relation.half:
+        _watch_half(session, context, relation)
     _look(session, context, relation)
 
 
@@ -147,6 +155,72 @@ def _look(session: Session, context: Context, relation: Relation) -> None:
     cells.request_sync(session, context.queue, relation.customer_id)
 
 
+def _transfer_failed(session: Session, context: Context, event: InboxEvent) -> None:
+    """WeCom could not hand the customer over: he stays with whom he has, and the reason stays to be seen.
+
+    The event names one member, giver or taker; a taker has no relation with the customer, and gets none.
+    """
+    fields = event.fields or {}
+    customer_id = customers.find_id(session, text(fields, "ExternalUserID"))
+    if customer_id is None:
+        return
+    for relation in customers.live_relations(session, customer_id):
+        relation.transfer_failure = text(fields, "FailReason")[:32] or None
+        _look(session, context, relation)
+
+
+def _acquisition_chat(session: Session, context: Context, event: InboxEvent) -> None:
+    """A customer of an acquisition link wrote for the first time: a missed add event would show now."""
+    fields = event.fields or {}
+    if text(fields, "UserID") and text(fields, "ExternalUserID"):
+        _edited(session, context, event)
+
+
+def _acquisition_alert(_session: Session, _context: Context, event: InboxEvent) -> None:
+    """Quota or link trouble: nothing of ours changes, people must know."""
+    log.warning("acquisition.alert", event_id=event.id, change_type=event.change_type)
+
+
+def _member_changed(session: Session, context: Context, event: InboxEvent) -> None:
+    fields = event.fields or {}
+    userid, new_userid = text(fields, "UserID"), text(fields, "NewUserID") or text(fields, "NewUserId")
+    if userid and new_userid:
+        directory.rename(session, userid, new_userid)
+    if new_userid or userid:
+        staff.request_reading(session, context.queue, new_userid or userid)
+
+
+def _member_left(session: Session, context: Context, event: InboxEvent) -> None:
+    directory.leave(session, context, text(event.fields or {}, "UserID"))
+
+
+def _departments_changed(session: Session, context: Context, _event: InboxEvent) -> None:
+    directory.request_pull(session, context.queue)
+
+
+def _watch_half(session: Session, context: Context, relation: Relation, attempt: int = 0) -> None:
+    """Look again later whether the member has accepted: the event that says so may be lost."""
+    if attempt < len(HALF_CHECKS):
+        context.queue.enqueue(
+            session,
+            HALF_KIND,
+            {"relation_id": relation.id, "life_seq": relation.life_seq, "attempt": attempt},
+            lane="local",
+            run_at=context.now + HALF_CHECKS[attempt],
+        )
+
+
+def check_half(runtime: Runtime, args: JobArgs) -> None:
+    """Look at a relation that was half made; ask again later while it still is."""
+    with runtime.write() as session:
+        relation = session.get_one(Relation, int(args["relation_id"]))
+        if not relation.half or relation.lost_at is not None or relation.life_seq != args["life_seq"]:
+            return
+        context = Context(runtime.queue, runtime.slugify, runtime.clock.now())
+        _watch_half(session, context, relation, int(args["attempt"]) + 1)
+        _look(session, context, relation)
+
+
 def _library_changed(session: Session, context: Context, _event: InboxEvent) -> None:
     context.queue.enqueue(session, LIBRARY_PULL_KIND, {}, lane="push", key="library", unique="all")
 
@@ -170,5 +244,18 @@ HANDLERS: Mapping[tuple[str, str], Handler] = {
     ("change_external_contact", "del_external_contact"): _deleted_by_staff,
     ("change_external_contact", "del_follow_user"): _deleted_by_customer,
     ("change_external_contact", "edit_external_contact"): _edited,
+    ("change_external_contact", "transfer_fail"): _transfer_failed,
     ("change_external_tag", ANY): _library_changed,
+    ("customer_acquisition", "customer_start_chat"): _acquisition_chat,
+    ("customer_acquisition", "balance_low"): _acquisition_alert,
+    ("customer_acquisition", "balance_exhausted"): _acquisition_alert,
+    ("customer_acquisition", "quota_expire_soon"): _acquisition_alert,
+    ("customer_acquisition", "link_unavailable"): _acquisition_alert,
+    ("customer_acquisition", "delete_link"): _acquisition_alert,
+    ("change_contact", "create_user"): _member_changed,
+    ("change_contact", "update_user"): _member_changed,
+    ("change_contact", "delete_user"): _member_left,
+    ("change_contact", "create_party"): _departments_changed,
+    ("change_contact", "update_party"): _departments_changed,
+    ("change_contact", "delete_party"): _departments_changed,
 }

@@ -26,9 +26,7 @@ class Act:
     parent_id: int | None = None
 
 
-def record(
-    session: Session, units: Sequence[UnitRows], act: Act, now: datetime, *, expired: Container[UnitKey]
-) -> int:
+def record(session: Session, units: Sequence[UnitRows], act: Act, now: datetime, *, expired: Container[UnitKey]) -> int:
     """Write one change set with an event per changed tag; return its id."""
     change_set = ChangeSet(
         at=now,

@@ -1,12 +1,12 @@
 """Callbacks from receipt to handling: stored once, counted when they come again, listed and replayed."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.domain import xml
@@ -14,13 +14,16 @@ from wecom_app.domain.messages import is_hint, read_head, text
 from wecom_app.errors import NotFound
 from wecom_app.models import InboxEvent
 from wecom_app.services.ports import IncomingEvent, JobQueue
-from wecom_app.services.upsert import insert_ignore
+from wecom_app.services.upsert import ignoring
 
 HANDLE_KIND = "event.handle"
 WELCOME_KIND = "welcome.send"
 CUSTOMER_EVENT = "change_external_contact"
 WELCOMING = ("add_external_contact", "add_half_external_contact", "msg_audit_approved")
 MAX_BODY_DEPTH = 8
+KNOWN = select(InboxEvent.digest, InboxEvent.id).where(InboxEvent.digest.in_(bindparam("digests", expanding=True)))
+NUL, REPLACEMENT = "\0", "\ufffd"
+"""PostgreSQL keeps no NUL, and XML knows none: a body that has one is kept with the replacement character."""
 
 
 def read(message: str, received_at: datetime) -> IncomingEvent:
@@ -36,31 +39,43 @@ def read(message: str, received_at: datetime) -> IncomingEvent:
         change_type=head.change_type,
         subject=head.subject,
         fields=fields,
-        body=message,
+        body=message.replace(NUL, REPLACEMENT),
         occurred_at=head.occurred_at,
         received_at=received_at,
     )
 
 
-def store(session: Session, queue: JobQueue, incoming: IncomingEvent) -> None:
-    """Write down a callback with its jobs; a second delivery counts itself, and a hint is looked into again."""
-    known = session.execute(
-        select(InboxEvent.id).where(InboxEvent.digest == incoming.digest)
-    ).scalar_one_or_none()
-    if known is None:
-        _store_new(session, queue, incoming)
-        return
-    session.execute(
-        update(InboxEvent)
-        .where(InboxEvent.id == known)
-        .values(deliveries=InboxEvent.deliveries + 1, last_received_at=incoming.received_at)
-    )
-    if is_hint(incoming.event, incoming.change_type):
-        _request_handling(session, queue, known, incoming)
+def store(session: Session, queue: JobQueue, arrivals: Sequence[IncomingEvent]) -> None:
+    """Write down callbacks with their jobs; a second delivery counts itself, and a hint is looked into again."""
+    known = _ids(session, {incoming.digest for incoming in arrivals})
+    new = {incoming.digest: incoming for incoming in reversed(arrivals) if incoming.digest not in known}
+    made = _insert(session, list(new.values()))
+    for digest, event_id in made.items():
+        _enqueue(session, queue, event_id, new[digest])
+    if len(made) < len(new):
+        # Another process stored the same delivery in the same moment.
+        known |= _ids(session, new.keys() - made.keys())
+    for incoming in arrivals:
+        if incoming is not new.get(incoming.digest) or incoming.digest not in made:
+            _count_again(session, queue, (known | made)[incoming.digest], incoming)
 
 
-def _store_new(session: Session, queue: JobQueue, incoming: IncomingEvent) -> None:
-    row = {
+def _ids(session: Session, digests: Collection[str]) -> dict[str, int]:
+    rows = session.connection().execute(KNOWN, {"digests": list(digests)})
+    return {row.digest: row.id for row in rows}
+
+
+def _insert(session: Session, arrivals: Sequence[IncomingEvent]) -> dict[str, int]:
+    """Return the ids of the rows that were made, by digest."""
+    if not arrivals:
+        return {}
+    statement = ignoring(session, InboxEvent, ("digest",)).returning(InboxEvent.digest, InboxEvent.id)
+    rows = session.connection().execute(statement, [_row(incoming) for incoming in arrivals])
+    return {row.digest: row.id for row in rows}
+
+
+def _row(incoming: IncomingEvent) -> dict[str, Any]:
+    return {
         "digest": incoming.digest,
         "event": incoming.event,
         "change_type": incoming.change_type,
@@ -73,20 +88,32 @@ def _store_new(session: Session, queue: JobQueue, incoming: IncomingEvent) -> No
         "deliveries": 1,
         "state": "waiting",
     }
-    insert_ignore(session, InboxEvent, [row], ["digest"])
-    event_id = session.execute(select(InboxEvent.id).where(InboxEvent.digest == incoming.digest)).scalar_one()
+
+
+def _count_again(session: Session, queue: JobQueue, event_id: int, incoming: IncomingEvent) -> None:
+    session.execute(
+        update(InboxEvent)
+        .where(InboxEvent.id == event_id)
+        .values(deliveries=InboxEvent.deliveries + 1, last_received_at=incoming.received_at)
+    )
+    if is_hint(incoming.event, incoming.change_type):
+        request_handling(session, queue, event_id, incoming.subject)
+
+
+def _enqueue(session: Session, queue: JobQueue, event_id: int, incoming: IncomingEvent) -> None:
     if _wants_welcome(incoming):
         queue.enqueue(session, WELCOME_KIND, {"event_id": event_id}, lane="welcome", unique=str(event_id))
-    _request_handling(session, queue, event_id, incoming)
+    request_handling(session, queue, event_id, incoming.subject)
 
 
-def _request_handling(session: Session, queue: JobQueue, event_id: int, incoming: IncomingEvent) -> None:
-    queue.enqueue(
+def request_handling(session: Session, queue: JobQueue, event_id: int, subject: str) -> int | None:
+    """Have an event handled after those of its subject that came before; None if that is waiting already."""
+    return queue.enqueue(
         session,
         HANDLE_KIND,
         {"event_id": event_id},
         lane="event",
-        key=incoming.subject or None,
+        key=subject or None,
         unique=str(event_id),
     )
 
@@ -137,9 +164,7 @@ def get(session: Session, event_id: int) -> InboxEvent:
 
 def mark_failed(session: Session, event_id: int, error: str) -> None:
     """Show that handling an event failed, and why."""
-    session.execute(
-        update(InboxEvent).where(InboxEvent.id == event_id).values(state="failed", error=error[:500])
-    )
+    session.execute(update(InboxEvent).where(InboxEvent.id == event_id).values(state="failed", error=error[:500]))
 
 
 def _view(event: InboxEvent) -> EventView:

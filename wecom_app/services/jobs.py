@@ -1,9 +1,26 @@
-"""All kinds of jobs and what runs them; `bootstrap` hands this table to the queue."""
+"""All kinds of jobs and what runs them, and what the clock enqueues; `bootstrap` hands out both tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
-from wecom_app.services import cells, channels, handlers, inbox, library, staff, sync, taxonomy, welcome
-from wecom_app.services.runtime import JobKind
+from wecom_app.services import (
+    back_tagging,
+    cells,
+    channel_push,
+    channel_remarks,
+    directory,
+    handlers,
+    inbox,
+    library,
+    media,
+    media_renewal,
+    retention,
+    staff,
+    sync,
+    taxonomy,
+    welcome,
+)
+from wecom_app.services.runtime import JobKind, Tick
 
 JOB_KINDS: Mapping[str, JobKind] = {
     inbox.WELCOME_KIND: JobKind(welcome.send),
@@ -11,6 +28,15 @@ JOB_KINDS: Mapping[str, JobKind] = {
     cells.SYNC_KIND: JobKind(sync.run),
     taxonomy.LIBRARY_KIND: JobKind(library.push),
     handlers.LIBRARY_PULL_KIND: JobKind(library.pull),
-    channels.PUSH_KIND: JobKind(channels.push),
-    staff.NAME_KIND: JobKind(staff.read_name),
+    channel_push.PUSH_KIND: JobKind(channel_push.push),
+    channel_remarks.REMARK_KIND: JobKind(channel_remarks.run),
+    back_tagging.BACK_TAG_KIND: JobKind(back_tagging.run),
+    media.RENEW_KIND: JobKind(media_renewal.renew),
+    staff.READ_KIND: JobKind(directory.read_member),
+    directory.PULL_KIND: JobKind(directory.pull),
+    handlers.HALF_KIND: JobKind(handlers.check_half),
+    retention.KIND: JobKind(retention.sweep),
 }
+
+TICKS: Sequence[Tick] = (Tick("retention", timedelta(minutes=10), retention.request),)
+"""What the scheduler of each working process calls, and how often."""

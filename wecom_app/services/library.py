@@ -129,9 +129,7 @@ def _missing(session: Session, group_id: int) -> tuple[TagGroup | None, list[Tag
 def _standing(runtime: Runtime, group: TagGroup) -> CorpTagGroup | None:
     """Return the group as WeCom has it now, by id or else by name."""
     for standing in runtime.wecom.list_corp_tags():
-        if standing.id == group.wecom_group_id or (
-            group.wecom_group_id is None and standing.name == group.name
-        ):
+        if standing.id == group.wecom_group_id or (group.wecom_group_id is None and standing.name == group.name):
             return standing
     return None
 
@@ -258,9 +256,7 @@ def _new_tag(session: Session, given: Context, group: TagGroup, standing: CorpTa
 def _absent(session: Session, groups: Iterable[CorpTagGroup]) -> list[int]:
     """Return our tags that WeCom's list does not name."""
     listed = {tag.id for group in groups for tag in group.tags}
-    rows = session.execute(
-        select(Tag.id, Tag.wecom_tag_id).where(Tag.wecom_tag_id.is_not(None), Tag.gone_at.is_(None))
-    )
+    rows = session.execute(select(Tag.id, Tag.wecom_tag_id).where(Tag.wecom_tag_id.is_not(None), Tag.gone_at.is_(None)))
     return [tag_id for tag_id, wecom_tag_id in rows if wecom_tag_id not in listed]
 
 

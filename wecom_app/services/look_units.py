@@ -73,9 +73,7 @@ class LookUnit:
     def cell_states(self, relation: RelationState) -> dict[int, Cell]:
         """Return what is known of each tag; one without a row was absent at the last look."""
         unseen = Cell() if relation.first_look else Cell(base=False, seen_seq=relation.seen_seq)
-        return {
-            tag_id: _cell(self.cells[tag_id]) if tag_id in self.cells else unseen for tag_id in self.tag_ids()
-        }
+        return {tag_id: _cell(self.cells[tag_id]) if tag_id in self.cells else unseen for tag_id in self.tag_ids()}
 
 
 def relation_state(relation: Relation) -> RelationState:

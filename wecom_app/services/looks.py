@@ -122,9 +122,7 @@ def _changes(relation: Relation, unit: LookUnit, found: Merge) -> list[TagChange
     ]
 
 
-def _note_conflicts(
-    session: Session, relation: Relation, units: Units, merges: Merges, now: datetime
-) -> None:
+def _note_conflicts(session: Session, relation: Relation, units: Units, merges: Merges, now: datetime) -> None:
     rows = [
         {
             "kind": note.kind.value,
@@ -158,9 +156,7 @@ def _confirm(session: Session, units: Iterable[LookUnit], seq: int, now: datetim
             )
 
 
-def _settle(
-    session: Session, relation: Relation, units: Iterable[LookUnit], seen: int, now: datetime
-) -> None:
+def _settle(session: Session, relation: Relation, units: Iterable[LookUnit], seen: int, now: datetime) -> None:
     """Write the agreed state into the cells; close the operations that are done, reopen those that are not."""
     rows: list[Row] = []
     agreed: list[int] = []

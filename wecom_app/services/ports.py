@@ -51,6 +51,25 @@ class ContactPage:
 
 
 @dataclass(frozen=True)
+class MemberDetails:
+    """A member as user/get and user/list tell; departments with whether he leads them."""
+
+    userid: str
+    name: str
+    status: str
+    departments: Mapping[int, bool]
+
+
+@dataclass(frozen=True)
+class DepartmentDetails:
+    id: int
+    name: str
+    parent_id: int
+    order: int
+    leaders: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class CorpTag:
     id: str
     name: str
@@ -102,8 +121,16 @@ class WeCom(Protocol):
     None of them may be called inside an open write transaction.
     """
 
-    def get_member_name(self, userid: str) -> str:
-        """Return a member's name (user/get); WeComGone or WeComRejected where the app may not see him."""
+    def get_member(self, userid: str) -> MemberDetails:
+        """Return a member (user/get); WeComGone or WeComRejected where the app may not see him."""
+        ...
+
+    def list_departments(self) -> tuple[DepartmentDetails, ...]:
+        """Return the departments that the app may see."""
+        ...
+
+    def list_members(self, department_id: int) -> tuple[MemberDetails, ...]:
+        """Return the members of one department, not of those below it."""
         ...
 
     def list_follow_userids(self) -> tuple[str, ...]:
@@ -120,21 +147,15 @@ class WeCom(Protocol):
         """Return a customer with all his followers (all pages); WeComGone if WeCom has no such contact."""
         ...
 
-    def list_contacts(
-        self, userids: Sequence[str], cursor: str | None = None, limit: int = 100
-    ) -> ContactPage:
+    def list_contacts(self, userids: Sequence[str], cursor: str | None = None, limit: int = 100) -> ContactPage:
         """Return a page of the customers of up to 100 members."""
         ...
 
-    def mark_tags(
-        self, userid: str, external_userid: str, *, add: Sequence[str], remove: Sequence[str]
-    ) -> None:
+    def mark_tags(self, userid: str, external_userid: str, *, add: Sequence[str], remove: Sequence[str]) -> None:
         """Add and remove enterprise tags of one relation in one call."""
         ...
 
-    def list_corp_tags(
-        self, *, tag_ids: Sequence[str] = (), group_ids: Sequence[str] = ()
-    ) -> tuple[CorpTagGroup, ...]:
+    def list_corp_tags(self, *, tag_ids: Sequence[str] = (), group_ids: Sequence[str] = ()) -> tuple[CorpTagGroup, ...]:
         """Return the tag library; only a query by ids tells what is deleted."""
         ...
 
@@ -157,7 +178,7 @@ class WeCom(Protocol):
         ...
 
     def update_contact_way(self, config_id: str, draft: ContactWayDraft) -> None:
-        """Replace a live code's staff, state and remark."""
+        """Replace a live code's staff, state, remark and switches."""
         ...
 
     def delete_contact_way(self, config_id: str) -> None: ...
@@ -170,12 +191,28 @@ class WeCom(Protocol):
         """Send the one welcome a code is good for; WelcomeTooLate or WelcomeTaken where it is not."""
         ...
 
-    def upload_media(self, kind: str, filename: str, content: bytes) -> str:
+    def upload_media(
+        self, kind: str, filename: str, content: bytes, *, urgent: bool = False, timeout_s: float | None = None
+    ) -> str:
         """Return the media_id of an uploaded image, video or file; it lives three days."""
         ...
 
+    def set_remark(self, userid: str, external_userid: str, remark: str) -> None:
+        """Write the remark that a member sees of a customer, at most 20 characters."""
+        ...
+
+
+class Scheduler(Protocol):
+    """The clock of a process that runs jobs."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
 
 JobArgs = dict[str, Any]
+CANCELLED = "cancelled"
+"""The last error of a job that a person ended."""
 
 
 @dataclass(frozen=True)
@@ -227,9 +264,16 @@ class JobQueue(Protocol):
         ...
 
     def list_jobs(
-        self, session: Session, *, state: str | None = None, before_id: int | None = None, limit: int = 50
+        self,
+        session: Session,
+        *,
+        state: str | None = None,
+        kind: str | None = None,
+        error: str | None = None,
+        before_id: int | None = None,
+        limit: int = 50,
     ) -> JobPage:
-        """Return jobs, newest first."""
+        """Return jobs, newest first; `error` is a text that the last error must contain."""
         ...
 
     def get_job(self, session: Session, job_id: int) -> JobView | None: ...
@@ -264,6 +308,14 @@ class JobQueue(Protocol):
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Take no new job, let the running ones finish for `timeout_s`, then return."""
+        ...
+
+    def beat_age_s(self) -> float | None:
+        """Return how long ago this process's workers last looked for work; None where it runs none."""
+        ...
+
+    def purge(self) -> int:
+        """Delete at most a transaction's worth of done and dead jobs that were kept long enough; return how many."""
         ...
 
 

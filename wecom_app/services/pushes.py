@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Integer, bindparam, cast, select, update
+from sqlalchemy import Integer, bindparam, cast, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.vocabulary import PUSHED
 from wecom_app.models import Customer, CustomerTag, Relation, Staff, Tag, TagGroup, TagOperation
-from wecom_app.services import cells, sequence
+from wecom_app.services import cells, customers, sequence
 
 MAX_TRIES = 3
 """Pushes of one intent that WeCom answered and that a look then did not confirm."""
@@ -96,9 +96,7 @@ def plan(session: Session, customer_id: int, *, before_first_look: bool, now: da
     for row in rows:
         if row.tries >= MAX_TRIES:
             continue
-        push = pushes.setdefault(
-            row.relation_id, Push(row.relation_id, row.userid, row.external_userid, {}, {})
-        )
+        push = pushes.setdefault(row.relation_id, Push(row.relation_id, row.userid, row.external_userid, {}, {}))
         (push.add if row.wanted else push.remove)[row.tag_id] = row.wecom_tag_id
     for row in rows:
         if row.tries >= MAX_TRIES:
@@ -137,6 +135,37 @@ def bury(session: Session, relation_id: int, tag_ids: Sequence[int], reason: str
         .values(dead=True, sent=None)
     )
     cells.close_operations(session, [relation_id], "dead", reason, now, tag_ids=tag_ids)
+
+
+def revive(session: Session, customer_id: int) -> int:
+    """Give the customer's dead cells their tries again, each with its last operation; return how many.
+
+    A cell whose tag is gone stays as it is. Called where a person asks for another attempt; the caller
+    has a sync requested.
+    """
+    customers.lock(session, [customer_id])
+    dead = session.execute(
+        select(CustomerTag.relation_id, CustomerTag.tag_id)
+        .join(Tag, Tag.id == CustomerTag.tag_id)
+        .where(CustomerTag.customer_id == customer_id, CustomerTag.dead, Tag.gone_at.is_(None))
+    ).all()
+    cell = tuple_(CustomerTag.relation_id, CustomerTag.tag_id)
+    wish = tuple_(TagOperation.relation_id, TagOperation.tag_id)
+    of_dead = [(row.relation_id, row.tag_id) for row in dead]
+    if of_dead:
+        session.execute(
+            update(CustomerTag)
+            .where(CustomerTag.customer_id == customer_id, cell.in_(of_dead))
+            .values(dead=False, tries=0)
+        )
+        # A dead cell has no open operation, so that one of its dead ones may be opened again.
+        last = select(func.max(TagOperation.id)).where(TagOperation.state == "dead", wish.in_(of_dead))
+        session.execute(
+            update(TagOperation)
+            .where(TagOperation.id.in_(last.group_by(TagOperation.relation_id, TagOperation.tag_id)))
+            .values(state="pending", tries=0, reason=None, closed_at=None)
+        )
+    return len(of_dead)
 
 
 @dataclass(frozen=True)

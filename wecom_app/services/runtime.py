@@ -16,7 +16,8 @@ from wecom_app.config import Settings
 from wecom_app.db import Database
 from wecom_app.domain.keys import Slugify
 from wecom_app.services.metrics import Metrics
-from wecom_app.services.ports import CallbackCipher, Intake, JobArgs, JobQueue, WeCom
+from wecom_app.services.ports import CallbackCipher, Intake, JobArgs, JobQueue, Scheduler, WeCom
+from wecom_app.services.wecom_status import WeComStatus
 
 JobHandler = Callable[["Runtime", JobArgs], None]
 """Runs one job; must be safe to run again. What it raises decides: AppError.retryable, else dead."""
@@ -44,19 +45,22 @@ class SimulatedCrash(BaseException):
     """Raised by a test's crash hook; a BaseException so that no handler takes it for an ordinary failure."""
 
 
+@dataclass(frozen=True)
+class Tick:
+    """What the clock of a working process calls every so often; it only enqueues."""
+
+    name: str
+    every: timedelta
+    call: Callable[["Store"], None]
+
+
 @dataclass
-class Runtime:
-    settings: Settings
+class Store:
+    """The database with its queue: all that is needed to look at work and to repair it, without WeCom."""
+
     clock: Clock
     database: Database
-    metrics: Metrics
-    wecom: WeCom
-    cipher: CallbackCipher
-    slugify: Slugify
     queue: JobQueue = field(init=False)
-    intake: Intake = field(init=False)
-    threads: bool = True
-    crash_hook: Callable[[str], None] | None = None
 
     def read(self) -> AbstractContextManager[Session]:
         """One snapshot of the database that cannot write."""
@@ -73,6 +77,22 @@ class Runtime:
         if session.info.get(ENQUEUED):
             self.queue.wake()
 
+
+@dataclass
+class Runtime(Store):
+    """Everything; made by `bootstrap`, which fills in what needs the runtime itself."""
+
+    settings: Settings
+    metrics: Metrics
+    wecom: WeCom
+    cipher: CallbackCipher
+    slugify: Slugify
+    intake: Intake = field(init=False)
+    wecom_status: WeComStatus = field(init=False)
+    scheduler: Scheduler = field(init=False)
+    threads: bool = True
+    crash_hook: Callable[[str], None] | None = None
+
     def crash_point(self, name: str) -> None:
         """Do nothing, unless a test has planned a crash at this named point."""
         if self.crash_hook is not None:
@@ -86,13 +106,16 @@ class Runtime:
         return steps
 
     def start(self, lanes: tuple[str, ...] | None = None) -> None:
-        """Start worker threads for the given lanes (default: all)."""
+        """Start worker threads for the given lanes (default: all), and the clock."""
         self.queue.start(lanes)
+        self.scheduler.start()
 
     def stop(self) -> None:
-        """Stop threads and close the database."""
+        """Stop threads, write down what waits to be logged, and close the database."""
+        self.scheduler.stop()
         self.queue.stop()
         self.intake.stop()
+        self.wecom_status.flush()
         self.database.close()
 
 

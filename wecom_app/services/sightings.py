@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from wecom_app.domain.vocabulary import HANDED_OVER
 from wecom_app.models import CustomerTag, Deployment, Relation
 from wecom_app.services import customers, looks, relations, sequence, sources, staff
 from wecom_app.services.context import Context
@@ -109,7 +110,13 @@ def _take_state(session: Session, context: Context, relation: Relation, state: s
 
 
 def _tag_source(session: Session, context: Context, relation: Relation) -> None:
-    """Tag the source, and count the look just taken as one of its cell: it was made in the same breath."""
+    """Tag the source, and count the look just taken as one of its cell: it was made in the same breath.
+
+    A customer whom a colleague handed over came from nowhere new.
+    """
+    if relation.add_way in HANDED_OVER and _has_other_relations(session, relation):
+        relation.source_known = True
+        return
     tag_id = sources.tag_by_add_way(session, context, relation)
     seen = sequence.draw(session)
     session.execute(
@@ -122,6 +129,11 @@ def _tag_source(session: Session, context: Context, relation: Relation) -> None:
         )
         .values(seen_seq=seen, touched_seq=seen)
     )
+
+
+def _has_other_relations(session: Session, relation: Relation) -> bool:
+    others = select(Relation.id).where(Relation.customer_id == relation.customer_id, Relation.id != relation.id)
+    return session.execute(others.limit(1)).first() is not None
 
 
 def _live_since(session: Session, now: datetime) -> datetime:

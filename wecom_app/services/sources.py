@@ -7,16 +7,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.tagging import Source
-from wecom_app.domain.vocabulary import UNKNOWN_SOURCE, SourceKind, source_name
-from wecom_app.models import Channel, ChannelTag, Relation, Tag
-from wecom_app.services import tagging, taxonomy
+from wecom_app.domain.vocabulary import SOURCE_GROUP_NAME, UNKNOWN_SOURCE, SourceKind, source_name
+from wecom_app.models import Channel, ChannelTag, Relation, Tag, TagGroup
+from wecom_app.services import channel_remarks, tagging, taxonomy
 from wecom_app.services.context import Context
 from wecom_app.services.history import Act
 from wecom_app.services.tagging import TagChange
 
+ADD_WAY_REF = "add_way:"
+"""Beginning of `source_ref` where the source tag says how a contact from outside channels was added."""
+
 
 def tag_by_channel(session: Session, context: Context, relation: Relation, channel: Channel) -> None:
-    """Give the customer the channel's tags; tags that were archived or deleted meanwhile are left out."""
+    """Give the customer the channel's tags and its remark; tags archived or deleted meanwhile are left out."""
     evidence = {
         "channel_id": channel.id,
         "channel_name": channel.name,
@@ -25,15 +28,35 @@ def tag_by_channel(session: Session, context: Context, relation: Relation, chann
         "relation_id": relation.id,
         **_event_evidence(context),
     }
+    tag_ids = live_tag_ids(session, channel.id)
+    _apply(session, context, relation, tag_ids, ref=str(channel.id), evidence=evidence)
+    relation.source_known = True
+    channel_remarks.request(session, context, relation, channel)
+
+
+def live_tag_ids(session: Session, channel_id: int) -> list[int]:
+    """Return the tags that a channel gives now, in their order."""
     query = (
         select(ChannelTag.tag_id)
         .join(Tag, Tag.id == ChannelTag.tag_id)
-        .where(ChannelTag.channel_id == channel.id, Tag.archived_at.is_(None), Tag.gone_at.is_(None))
+        .where(ChannelTag.channel_id == channel_id, Tag.archived_at.is_(None), Tag.gone_at.is_(None))
         .order_by(ChannelTag.position)
     )
-    tag_ids = list(session.execute(query).scalars())
-    _apply(session, context, relation, tag_ids, ref=str(channel.id), evidence=evidence)
-    relation.source_known = True
+    return list(session.execute(query).scalars())
+
+
+def find_source_tag(session: Session, name: str) -> Tag | None:
+    """Return the live tag of this name in the group 获客来源, if it has been made."""
+    query = (
+        select(Tag)
+        .join(TagGroup, TagGroup.id == Tag.group_id)
+        .where(
+            TagGroup.name == SOURCE_GROUP_NAME,
+            Tag.name == name,
+            *(column.is_(None) for column in (TagGroup.archived_at, TagGroup.gone_at, Tag.archived_at, Tag.gone_at)),
+        )
+    )
+    return session.execute(query).scalar_one_or_none()
 
 
 def tag_by_add_way(session: Session, context: Context, relation: Relation) -> int:
@@ -49,7 +72,7 @@ def tag_by_add_way(session: Session, context: Context, relation: Relation) -> in
         "relation_id": relation.id,
         **_event_evidence(context),
     }
-    ref = f"add_way:{relation.add_way or 0}"
+    ref = f"{ADD_WAY_REF}{relation.add_way or 0}"
     _apply(session, context, relation, [tag_id], ref=ref, evidence=evidence)
     relation.source_known = True
     return tag_id

@@ -3,19 +3,14 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-import structlog
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wecom_app.errors import WeComGone, WeComRejected
 from wecom_app.models import Staff
-from wecom_app.services.ports import JobArgs, JobQueue
-from wecom_app.services.runtime import Runtime
+from wecom_app.services.ports import JobQueue
 from wecom_app.services.upsert import insert_ignore
 
-NAME_KIND = "staff.read_name"
-
-log = structlog.get_logger(__name__)
+READ_KIND = "staff.read"
 
 
 def ensure(session: Session, userids: Sequence[str], now: datetime) -> Mapping[str, int]:
@@ -42,21 +37,14 @@ def unnamed(session: Session, staff_ids: Sequence[int]) -> list[str]:
 
 
 def request_names(session: Session, queue: JobQueue, staff_ids: Sequence[int]) -> None:
-    """Have the missing names read from WeCom: welcome messages and lists say them."""
+    """Have the members without a name read from WeCom: welcome messages and lists say it."""
     for userid in unnamed(session, staff_ids):
-        queue.enqueue(session, NAME_KIND, {"userid": userid}, lane="bulk", unique=userid.lower())
+        request_reading(session, queue, userid)
 
 
-def read_name(runtime: Runtime, args: JobArgs) -> None:
-    """Write down one member's name; a member whom the app does not see keeps none."""
-    userid = str(args["userid"])
-    try:
-        name = runtime.wecom.get_member_name(userid)
-    except (WeComGone, WeComRejected) as error:
-        log.info("staff.name_unknown", userid=userid, errcode=error.errcode)
-        return
-    with runtime.write() as session:
-        session.execute(update(Staff).where(Staff.userid_key == userid.lower()).values(name=name[:64]))
+def request_reading(session: Session, queue: JobQueue, userid: str) -> None:
+    """Have one member read from WeCom."""
+    queue.enqueue(session, READ_KIND, {"userid": userid}, lane="bulk", unique=userid.lower())
 
 
 def _ids(session: Session, keys: set[str]) -> dict[str, int]:

@@ -78,12 +78,8 @@ def _question(session: Session, customer_id: int) -> Question | None:
     live = customers.live_relations(session, customer_id)
     if not live:
         return None
-    external_userid = session.execute(
-        select(Customer.external_userid).where(Customer.id == customer_id)
-    ).scalar_one()
-    return Question(
-        external_userid, sequence.draw(session), {relation.id: relation.dirty_gen for relation in live}
-    )
+    external_userid = session.execute(select(Customer.external_userid).where(Customer.id == customer_id)).scalar_one()
+    return Question(external_userid, sequence.draw(session), {relation.id: relation.dirty_gen for relation in live})
 
 
 def _take_in(

@@ -215,9 +215,7 @@ def _save_claims(session: Session, unit: UnitRows, now: datetime) -> None:
             )
         )
     rows = [_claim_row(unit.key, claim, now) for claim in unit.state.claims if claim not in old]
-    insert_ignore(
-        session, TagClaim, rows, ["customer_id", "tag_id", "relation_id", "source_kind", "source_ref"]
-    )
+    insert_ignore(session, TagClaim, rows, ["customer_id", "tag_id", "relation_id", "source_kind", "source_ref"])
 
 
 def _unit(units: dict[UnitKey, UnitRows], facts: TagFacts, row: dict[str, Any]) -> UnitRows:

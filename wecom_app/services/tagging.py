@@ -114,9 +114,7 @@ def _expire(units: dict[UnitKey, UnitRows], now: datetime) -> set[UnitKey]:
     return expired
 
 
-def _decide_all(
-    changes: Sequence[TagChange], facts: TagFacts, units: dict[UnitKey, UnitRows]
-) -> list[Skipped]:
+def _decide_all(changes: Sequence[TagChange], facts: TagFacts, units: dict[UnitKey, UnitRows]) -> list[Skipped]:
     skipped = []
     for change in changes:
         key = facts.unit_key(change.customer_id, change.tag_id, facts.level(change.tag_id, change.relation_id))

@@ -119,9 +119,7 @@ def ensure_source_tag(session: Session, context: Context, name: str) -> int:
     if group is None:
         group = _adopt_source_group(session, context)
     tag = session.execute(
-        select(Tag).where(
-            Tag.group_id == group.id, Tag.name == name, Tag.archived_at.is_(None), Tag.gone_at.is_(None)
-        )
+        select(Tag).where(Tag.group_id == group.id, Tag.name == name, Tag.archived_at.is_(None), Tag.gone_at.is_(None))
     ).scalar_one_or_none()
     if tag is None:
         tag = add_tags(session, context, group, [TagDraft(name)])[0]
@@ -144,9 +142,7 @@ def _adopt_source_group(session: Session, context: Context) -> TagGroup:
 def find_group(session: Session, key: str) -> TagGroup | None:
     """Return the live group with this key."""
     return session.execute(
-        select(TagGroup).where(
-            TagGroup.key == key, TagGroup.archived_at.is_(None), TagGroup.gone_at.is_(None)
-        )
+        select(TagGroup).where(TagGroup.key == key, TagGroup.archived_at.is_(None), TagGroup.gone_at.is_(None))
     ).scalar_one_or_none()
 
 
@@ -175,9 +171,7 @@ def tags_of(session: Session, group_ids: Sequence[int]) -> dict[int, list[Tag]]:
     return found
 
 
-def list_tags(
-    session: Session, *, after_id: int | None = None, limit: int = 50
-) -> list[tuple[Tag, TagGroup]]:
+def list_tags(session: Session, *, after_id: int | None = None, limit: int = 50) -> list[tuple[Tag, TagGroup]]:
     """Return the live tags with their groups, oldest first."""
     query = (
         select(Tag, TagGroup)
@@ -219,9 +213,7 @@ def taken_keys(session: Session, table: type[Tag] | type[TagGroup], prefix: str)
 
 def _free_group_name(session: Session, name: str) -> None:
     standing = session.execute(
-        select(TagGroup.key).where(
-            TagGroup.name == name, TagGroup.archived_at.is_(None), TagGroup.gone_at.is_(None)
-        )
+        select(TagGroup.key).where(TagGroup.name == name, TagGroup.archived_at.is_(None), TagGroup.gone_at.is_(None))
     ).scalar_one_or_none()
     if standing is not None:
         raise NameTaken(f"已有同名标签组「{name}」", details={"key": standing})

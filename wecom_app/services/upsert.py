@@ -16,8 +16,13 @@ Rows = Sequence[Mapping[str, Any]]
 def insert_ignore(session: Session, table: type[Base], rows: Rows, keys: Sequence[str]) -> None:
     """Insert the rows whose `keys` are not taken; leave the others as they are."""
     if rows:
-        statement = _ignoring(_dialect(session), table, tuple(keys))
+        statement = ignoring(session, table, tuple(keys))
         session.connection().execute(statement, [dict(row) for row in rows])
+
+
+def ignoring(session: Session, table: type[Base], keys: tuple[str, ...]) -> Any:
+    """Return the INSERT statement that leaves rows whose `keys` are taken as they are."""
+    return _ignoring(_dialect(session), table, keys)
 
 
 def upsert(

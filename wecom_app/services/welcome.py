@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.messages import MAX_TEXT_BYTES, cut_to_bytes, fill, placeholders_in, text, without_name
-from wecom_app.errors import AppError, WeComError, WelcomeTaken, WelcomeTooLate
+from wecom_app.errors import AppError, WeComError, WeComRejected, WelcomeTaken, WelcomeTooLate
 from wecom_app.models import Channel, Customer, InboxEvent, Staff, Welcome
-from wecom_app.services import inbox
+from wecom_app.services import greetings, inbox, media_renewal
+from wecom_app.services.media_renewal import Attached
 from wecom_app.services.ports import JobArgs, WelcomeMessage
 from wecom_app.services.runtime import Runtime
 from wecom_app.services.upsert import insert_ignore
@@ -27,6 +27,7 @@ CREDIBLE_DELAY = timedelta(seconds=20)
 """A larger difference between CreateTime and receipt, or a negative one, is clock skew, not delay."""
 NAME_WAIT_S = 3.0
 RETRY_S = 0.5
+BAD_MEDIA = 40007
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +59,7 @@ def send(runtime: Runtime, args: JobArgs) -> None:
         _finish(runtime, plan, "none", None)
         return
     wording = _wording(runtime, plan)
+    attached = _attach(runtime, plan)
     if runtime.clock.now() >= plan.deadline:
         _finish(runtime, plan, "expired", wording, reason="超过 20 秒时限，未发送")
         return
@@ -66,20 +68,25 @@ def send(runtime: Runtime, args: JobArgs) -> None:
         welcome.tries += 1
         welcome.text = wording
     runtime.crash_point("welcome.before_call")
-    _call(runtime, plan, wording)
+    _call(runtime, plan, wording, attached)
 
 
-def _call(runtime: Runtime, plan: Plan, wording: str | None) -> None:
-    runtime.metrics.welcome_delay.observe(
-        max(0.0, (runtime.clock.now() - (plan.deadline - CODE_LIFE)).total_seconds())
-    )
+def _attach(runtime: Runtime, plan: Plan, *, afresh: bool = False) -> Attached:
+    """Return the attachments with files that WeCom has now."""
     try:
-        runtime.wecom.send_welcome(plan.code, WelcomeMessage(wording, plan.attachments))
+        return media_renewal.attach(runtime, plan.attachments, plan.deadline, afresh=afresh)
+    except WeComError as error:
+        error.retry_after_s = RETRY_S
+        raise
+
+
+def _call(runtime: Runtime, plan: Plan, wording: str | None, attached: Attached) -> None:
+    runtime.metrics.welcome_delay.observe(max(0.0, (runtime.clock.now() - (plan.deadline - CODE_LIFE)).total_seconds()))
+    try:
+        attached = _deliver(runtime, plan, wording, attached)
     except (WelcomeTooLate, WelcomeTaken) as error:
         if plan.tried:
-            _finish(
-                runtime, plan, "sent", wording, reason="上一次请求已送达，回包丢失", errcode=error.errcode
-            )
+            _finish(runtime, plan, "sent", wording, reason="上一次请求已送达，回包丢失", errcode=error.errcode)
             return
         status = "expired" if isinstance(error, WelcomeTooLate) else "taken"
         _finish(runtime, plan, status, wording, reason=error.message, errcode=error.errcode)
@@ -91,7 +98,31 @@ def _call(runtime: Runtime, plan: Plan, wording: str | None) -> None:
         raise
     else:
         runtime.crash_point("welcome.after_call")
-        _finish(runtime, plan, "sent", wording)
+        said = bool(wording or attached.attachments)
+        _finish(runtime, plan, "sent" if said else "failed", wording, reason=attached.note)
+
+
+def _deliver(runtime: Runtime, plan: Plan, wording: str | None, attached: Attached) -> Attached:
+    """Send, and return what went along; files that WeCom does not know are uploaded again, else left behind."""
+    try:
+        return _say(runtime, plan, wording, attached)
+    except WeComRejected as error:
+        if error.errcode != BAD_MEDIA:
+            raise
+    try:
+        return _say(runtime, plan, wording, _attach(runtime, plan, afresh=True))
+    except WeComRejected as error:
+        if error.errcode != BAD_MEDIA:
+            raise
+    with runtime.read() as session:
+        bare = media_renewal.without_files(session, plan.attachments)
+    return _say(runtime, plan, wording, bare)
+
+
+def _say(runtime: Runtime, plan: Plan, wording: str | None, attached: Attached) -> Attached:
+    if wording or attached.attachments:
+        runtime.wecom.send_welcome(plan.code, WelcomeMessage(wording, attached.attachments))
+    return attached
 
 
 def _plan(session: Session, runtime: Runtime, event_id: int) -> Plan | None:
@@ -100,6 +131,7 @@ def _plan(session: Session, runtime: Runtime, event_id: int) -> Plan | None:
     fields = event.fields or {}
     code = text(fields, "WelcomeCode")
     channel = _channel(session, text(fields, "State"))
+    greeting = greetings.for_contact(session, channel)
     deadline = deadline_of(event.received_at, event.occurred_at)
     if not deadline.credible:
         runtime.metrics.clock_skew.set(deadline.difference_s)
@@ -125,9 +157,9 @@ def _plan(session: Session, runtime: Runtime, event_id: int) -> Plan | None:
         code=code,
         external_userid=welcome.external_userid,
         deadline=welcome.deadline_at,
-        template=channel.welcome_text if channel else None,
-        fallback=channel.welcome_fallback_text if channel else None,
-        attachments=tuple(channel.attachments) if channel else (),
+        template=greeting.text,
+        fallback=greeting.fallback_text,
+        attachments=greeting.attachments,
         names=_names(session, runtime, event, channel),
         customer_name=_customer_name(session, welcome.external_userid),
         tried=welcome.tries > 0,
@@ -166,11 +198,10 @@ def _channel(session: Session, state: str) -> Channel | None:
 def _names(session: Session, runtime: Runtime, event: InboxEvent, channel: Channel | None) -> dict[str, str]:
     userid = text(event.fields or {}, "UserID")
     name = session.execute(select(Staff.name).where(Staff.userid_key == userid.lower())).scalar_one_or_none()
-    today = event.received_at.astimezone(ZoneInfo(runtime.settings.time_zone))
     return {
         "staff_name": name or "",
         "channel_name": channel.name if channel else "",
-        "date": f"{today.month}月{today.day}日",
+        "date": greetings.date_words(event.received_at, runtime.settings.time_zone),
     }
 
 
@@ -218,7 +249,7 @@ def _finish(
         welcome = session.get_one(Welcome, plan.welcome_id)
         welcome.status = status
         welcome.text = wording
-        welcome.reason = reason
+        welcome.reason = reason[:200] if reason else None
         welcome.errcode = errcode
         welcome.finished_at = runtime.clock.now()
     runtime.metrics.welcomes.labels(status).inc()

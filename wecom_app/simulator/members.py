@@ -17,6 +17,8 @@ class Department:
     name: str
     parentid: int = 0
     order: int = 100_000_000
+    leaders: list[str] = field(default_factory=list)
+    """Userids of those who lead it."""
 
 
 @dataclass(slots=True)

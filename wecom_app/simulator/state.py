@@ -119,7 +119,8 @@ def _callbacks(context: Context) -> list[Json]:
 
 
 def _members(context: Context) -> list[Json]:
-    return [describe_member(item) | {"customer_contact": item.customer_contact} for item in context.world.members]
+    members = context.world.members
+    return [describe_member(members, item) | {"customer_contact": item.customer_contact} for item in members]
 
 
 def _mass_messages(context: Context) -> list[Json]:

@@ -17,6 +17,8 @@ from wecom_app.version import __version__
 from wecom_app.web.state import runtime
 
 LEAST_DISK_SHARE = 0.05
+LONGEST_BEAT_S = 30.0
+"""Workers look for jobs several times a second; silent for so long they hang or cannot reach the database."""
 LOOPBACK = ("127.0.0.1", "::1")
 
 blueprint = Blueprint("operations", __name__)
@@ -31,7 +33,8 @@ def healthz() -> Response:
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
     """Our own parts work; whether WeCom can be reached is not asked."""
-    found = {name: _passes(check) for name, check in CHECKS.items()}
+    asked = {name: _passes(check) for name, check in CHECKS.items()}
+    found = {name: passes for name, passes in asked.items() if passes is not None}
     ready = all(found.values())
     body = {"status": "ready" if ready else "not_ready", "checks": found}
     return jsonify(body), 200 if ready else 503
@@ -45,10 +48,10 @@ def metrics() -> Response:
     return Response(payload, content_type=CONTENT_TYPE_LATEST)
 
 
-def _passes(check: Callable[[Runtime], bool]) -> bool:
+def _passes(check: Callable[[Runtime], bool | None]) -> bool | None:
     try:
         return check(runtime())
-    except AppError:
+    except (AppError, OSError):
         return False
 
 
@@ -69,10 +72,17 @@ def _disk_has_room(given: Runtime) -> bool:
     return usage.free / usage.total > LEAST_DISK_SHARE
 
 
-CHECKS: dict[str, Callable[[Runtime], bool]] = {
+def _workers_are_alive(given: Runtime) -> bool | None:
+    """Return None where this process runs no jobs: another one does."""
+    age_s = given.queue.beat_age_s()
+    return None if age_s is None else age_s < LONGEST_BEAT_S
+
+
+CHECKS: dict[str, Callable[[Runtime], bool | None]] = {
     "database": _database_writes,
     "schema": _schema_is_current,
     "disk": _disk_has_room,
+    "worker": _workers_are_alive,
 }
 
 

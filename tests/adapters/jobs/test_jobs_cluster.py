@@ -10,6 +10,7 @@ from job_tools import PATIENCE_S
 from sqlalchemy import text
 
 from wecom_app.adapters.jobs.cluster import install_schema, is_installed, workers
+from wecom_app.adapters.jobs.cluster.manager import ClaimingManager
 from wecom_app.clock import SystemClock
 from wecom_app.errors import AppError, ConfigurationError
 
@@ -18,17 +19,28 @@ pytestmark = pytest.mark.both
 
 @pytest.fixture
 def start_without_poll(monkeypatch, add):
-    """Start workers that see a job only because they are told, and wait until the lane listens."""
+    """Start workers that see a job only because they are told; return once the lane listens and has no work."""
     monkeypatch.setattr(workers, "POLL_S", 3600.0)
+    real_claim, idle = ClaimingManager._claim, threading.Event()
+
+    async def note_and_claim(*arguments):
+        claim = await real_claim(*arguments)
+        if claim is None:
+            idle.set()
+        return claim
+
+    monkeypatch.setattr(ClaimingManager, "_claim", note_and_claim)
 
     def start(queue, warmed):
         queue.start()
         # The first may have been found by the look at the start; the second tells that the lane listens.
         for _ in range(2):
             warmed.clear()
+            idle.clear()
             add(queue, "warm", priority=9)
             while not warmed.wait(0.2):
                 add(queue, "warm", priority=9)
+            assert idle.wait(PATIENCE_S)
 
     return start
 

@@ -125,6 +125,30 @@ def test_a_locked_database_does_not_lose_a_result(database, add, view, make_queu
     assert runs == [1]
 
 
+def test_stop_takes_no_new_job_when_a_thread_falls_free(make_queue, add, view, monkeypatch):
+    begun, release = threading.Event(), threading.Event()
+
+    def work(_runtime, _args):
+        begun.set()
+        assert release.wait(PATIENCE_S)
+
+    queue = make_queue({"work": work}, lanes={"local": 1})
+    first, second = add(queue, "work"), add(queue, "work")
+    queue.start()
+    assert begun.wait(PATIENCE_S)
+    changed = queue._dispatcher._changed
+    real_wait_for = changed.wait_for
+
+    def release_and_wait_for(*arguments):
+        release.set()
+        return real_wait_for(*arguments)
+
+    monkeypatch.setattr(changed, "wait_for", release_and_wait_for)
+    queue.stop(PATIENCE_S)
+
+    assert (view(queue, first).state, view(queue, second).state) == ("done", "waiting")
+
+
 def test_a_dispatcher_that_fails_goes_on(make_queue, add, view, monkeypatch):
     queue = make_queue({"work": lambda runtime, args: ran.set()})
     ran = threading.Event()

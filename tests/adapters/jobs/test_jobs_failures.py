@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 from job_tools import run_all
 
-from wecom_app.adapters.jobs.outcomes import CANCELLED, LOST, LOST_LIMIT
+from wecom_app.adapters.jobs.outcomes import LOST, LOST_LIMIT
 from wecom_app.errors import AppError, Unavailable, WeComThrottled
-from wecom_app.services.ports import JobPage
+from wecom_app.services.ports import CANCELLED, JobPage
 from wecom_app.services.runtime import JobKind, SimulatedCrash
 
 pytestmark = pytest.mark.both
@@ -91,6 +91,23 @@ def test_a_fault_of_ours_is_tried_a_few_times_and_logged_without_its_arguments(m
     assert (job.state, job.attempts, job.last_error) == ("dead", 3, "KeyError: 'boom'")
     assert "Traceback" in caplog.text
     assert "13800000000" not in caplog.text
+
+
+def test_a_kind_that_this_version_does_not_know_is_left_to_another(make_queue, add, view, clock, notes):
+    newer, older = make_queue({"new": notes}), make_queue({})
+    job_id = add(newer, "new", name=1)
+
+    assert older.step()
+    job = view(older, job_id)
+    assert (job.state, job.last_error) == ("retrying", "UnknownKind: new is not known to this version")
+    clock.advance(61)
+    assert newer.step()
+
+    assert notes.names == [1]
+    orphan = add(newer, "new", name=2)
+    clock.advance(4 * 86_400)
+    assert older.step()
+    assert view(older, orphan).state == "dead"
 
 
 def test_the_error_kept_holds_no_secret_and_no_second_line(make_queue, add, view):
@@ -230,6 +247,24 @@ def test_the_result_of_a_lost_lease_is_dropped(make_queue, add, view, clock, not
     assert (view(queue, job_id).state, view(queue, job_id).last_error) == ("done", None)
 
 
+def test_a_late_result_does_not_touch_a_job_that_another_runs(make_queue, add, view, clock):
+    def be_slow(_runtime, _args):
+        clock.advance(11)
+        with pytest.raises(SimulatedCrash):
+            other.step()
+        assert view(other, job_id).state == "running"
+
+    def crash(_runtime, _args):
+        raise SimulatedCrash
+
+    queue, other = make_queue({"slow": be_slow}), make_queue({"slow": crash})
+    job_id = add(queue, "slow")
+
+    assert queue.step()
+
+    assert (view(queue, job_id).state, view(queue, job_id).attempts) == ("running", 2)
+
+
 def test_jobs_are_listed_newest_first_page_by_page(database, make_queue, add, notes):
     queue = make_queue({"note": notes})
     ids = [add(queue, name=number) for number in range(5)]
@@ -251,6 +286,23 @@ def test_jobs_are_listed_newest_first_page_by_page(database, make_queue, add, no
     ]
     assert last.next_cursor is None
     assert [job.id for job in waiting.items] == newest[:4]
+
+
+def test_jobs_are_found_by_kind_and_by_a_text_in_their_error(database, make_queue, add, notes):
+    queue = make_queue({"note": notes, "fail": raising(AppError("标签 A_b 不存在"), AppError("no a_b"))})
+    first, second, other = add(queue, "fail"), add(queue, "fail"), add(queue, "note")
+    run_all(queue)
+
+    def found(**conditions):
+        with database.read() as session:
+            return [job.id for job in queue.list_jobs(session, **conditions).items]
+
+    assert found(kind="fail") == [second, first]
+    assert found(kind="note") == [other]
+    assert found(error="A_b") == [first], "as it is written"
+    assert found(error="%") == []
+    assert found(kind="fail", error="no a_b", state="dead", before_id=second + 1) == [second]
+    assert found(kind="fail", error="no a_b", before_id=second) == []
 
 
 def test_counts_are_told_by_lane_and_state(database, make_queue, add, notes):

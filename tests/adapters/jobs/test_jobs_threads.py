@@ -97,6 +97,41 @@ def test_only_the_lanes_that_were_started_run(database, make_queue, add, notes):
         assert queue.count_by_state(session) == {("welcome", "waiting"): 1}
 
 
+def test_a_lane_that_there_is_not_is_refused(make_queue):
+    queue = make_queue({})
+
+    with pytest.raises(ValueError, match="nowhere"):
+        queue.start(["local", "nowhere"])
+
+
+def test_workers_tell_how_long_ago_they_looked_for_work(make_queue, add, clock):
+    ran = threading.Event()
+    queue = make_queue({"work": lambda runtime, args: ran.set()}, heartbeat_s=0.05)
+    assert queue.beat_age_s() is None
+
+    queue.start()
+    add(queue, "work")
+    assert ran.wait(PATIENCE_S)
+    clock.advance(100)
+    pause = threading.Event()
+    for _ in range(100 * PATIENCE_S):
+        if queue.beat_age_s() == 0:
+            break
+        pause.wait(0.01)
+
+    assert queue.beat_age_s() == 0
+    queue.stop(PATIENCE_S)
+    assert queue.beat_age_s() is None
+
+
+def test_a_started_queue_cannot_be_started_twice(make_queue):
+    queue = make_queue({}, lanes={"local": 1})
+    queue.start()
+
+    with pytest.raises(RuntimeError, match="already"):
+        queue.start()
+
+
 def test_stop_lets_a_running_job_finish_and_writes_its_result(make_queue, add, view):
     begun, release = threading.Event(), threading.Event()
 
@@ -172,6 +207,25 @@ def test_a_crash_in_a_thread_neither_ends_the_lane_nor_writes_a_result(make_queu
     queue.stop(PATIENCE_S)
 
     assert view(queue, crashed).state in {"running", "retrying"}, "found lost, or not yet"
+
+
+def test_a_job_whose_thread_crashed_is_found_lost_and_run_again(make_queue, add, view, clock):
+    crashes, ran = [SimulatedCrash()], threading.Event()
+
+    def crash_once(_runtime, _args):
+        if crashes:
+            raise crashes.pop()
+        ran.set()
+
+    queue = make_queue({"work": crash_once})
+    queue.start()
+    job_id = add(queue, "work")
+
+    while not ran.wait(0.05):
+        assert clock.monotonic() < 60 * PATIENCE_S
+        clock.advance(5)
+    queue.stop(PATIENCE_S)
+    assert (view(queue, job_id).state, view(queue, job_id).attempts) == ("done", 2)
 
 
 def test_a_failed_job_is_tried_again_by_the_workers(make_queue, add, view):

@@ -1,6 +1,6 @@
 """The part of the `JobQueue` contract that both engines check before they touch the database."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 
@@ -20,3 +20,12 @@ def refuse_wrong_job(
         raise ValueError(f"no such lane: {lane}")
     if key is not None and run_at is not None:
         raise ValueError("a job with a key takes its turn; it cannot have run_at as well")
+
+
+def choose_lanes(lanes: Mapping[str, int], wanted: Sequence[str] | None) -> dict[str, int]:
+    """Return the threads of the wanted lanes, of all if None; ValueError for a lane that there is not."""
+    chosen = list(lanes) if wanted is None else list(wanted)
+    for lane in chosen:
+        if lane not in lanes:
+            raise ValueError(f"no such lane: {lane}")
+    return {lane: lanes[lane] for lane in chosen}

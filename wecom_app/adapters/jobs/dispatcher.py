@@ -19,6 +19,8 @@ from wecom_app.errors import Unavailable
 
 POLL_S = 0.2
 """How soon a job is seen that another process enqueued, or that falls due."""
+LINGER_S = 0.02
+"""How long a result waits for others to be written with it, while no lane needs the thread."""
 REAP_S = 1.0
 PURGE_S = 600.0
 PURGE_ON_S = 1.0
@@ -37,7 +39,8 @@ class Dispatcher:
         self._database, self._clock, self._store, self._runner = database, clock, store, runner
         self._threads = dict(threads)
         self._lanes = {name: Lane[ClaimedJob](name, count, self._run) for name, count in threads.items()}
-        self._bell = threading.Event()
+        self._bell, self._hurry = threading.Event(), threading.Event()
+        """Something happened; it cannot wait for company."""
         self._woken = False
         self._changed = threading.Condition()
         """Guards the four fields below, and is notified when a job ends or its result is written."""
@@ -46,17 +49,21 @@ class Dispatcher:
         self._draining = False
         self._ended = False
         self._thread = threading.Thread(target=self._loop, name="job-dispatcher", daemon=True)
-        self._heartbeat_at = self._reap_at = self._purge_at = clock.monotonic()
+        self._heartbeat_at = self._reap_at = self._purge_at = self._beat_at = clock.monotonic()
 
     def start(self) -> None:
         for lane in self._lanes.values():
             lane.start()
         self._thread.start()
 
+    def beat_age_s(self) -> float:
+        """Return how long ago a cycle last succeeded."""
+        return self._clock.monotonic() - self._beat_at
+
     def wake(self) -> None:
         """Look for work now."""
         self._woken = True
-        self._bell.set()
+        self._ring(hurry=True)
 
     def stop(self, timeout_s: float) -> None:
         """Claim no more, wait for what runs, write its results, and give back what did not finish."""
@@ -64,7 +71,7 @@ class Dispatcher:
             self._draining = True
             self._changed.wait_for(lambda: not self._running and not self._finished, timeout_s)
             self._ended = True
-        self._bell.set()
+        self._ring(hurry=True)
         for lane in self._lanes.values():
             lane.close()
         self._thread.join(GIVE_BACK_S)
@@ -72,10 +79,13 @@ class Dispatcher:
     def _loop(self) -> None:
         trouble = False
         while not self._ended:
-            self._bell.wait(POLL_S)
+            if self._bell.wait(POLL_S):
+                self._hurry.wait(LINGER_S)
             self._bell.clear()
+            self._hurry.clear()
             try:
                 self._cycle()
+                self._beat_at = self._clock.monotonic()
                 trouble = False
             except Unavailable:
                 # Told once: a full disk lasts, and this loop turns five times a second.
@@ -131,10 +141,17 @@ class Dispatcher:
             logger.exception("jobs.abandoned", extra={"job_id": job.id, "kind": job.kind})
             result = None
         with self._changed:
+            was_full = job.lane not in self._free_threads()
             del self._running[job.id]
             if result is not None:
                 self._finished.append(result)
             self._changed.notify_all()
+        # A lane that was full may have more to do; while draining, stop() waits.
+        self._ring(hurry=was_full)
+
+    def _ring(self, *, hurry: bool) -> None:
+        if hurry:
+            self._hurry.set()
         self._bell.set()
 
     def _live(self) -> set[int]:

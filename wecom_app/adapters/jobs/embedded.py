@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from wecom_app.adapters.jobs import records
-from wecom_app.adapters.jobs.contract import refuse_wrong_job
+from wecom_app.adapters.jobs.contract import choose_lanes, refuse_wrong_job
 from wecom_app.adapters.jobs.dispatcher import Dispatcher
 from wecom_app.adapters.jobs.leases import name_owner
 from wecom_app.adapters.jobs.runner import ClaimedJob, Runner
@@ -69,9 +69,16 @@ class EmbeddedQueue:
         )
 
     def list_jobs(
-        self, session: Session, *, state: str | None = None, before_id: int | None = None, limit: int = 50
+        self,
+        session: Session,
+        *,
+        state: str | None = None,
+        kind: str | None = None,
+        error: str | None = None,
+        before_id: int | None = None,
+        limit: int = 50,
     ) -> JobPage:
-        return records.list_jobs(session, state, before_id, limit)
+        return records.list_jobs(session, state, kind, error, before_id, limit)
 
     def get_job(self, session: Session, job_id: int) -> JobView | None:
         return records.get_job(session, job_id)
@@ -112,14 +119,18 @@ class EmbeddedQueue:
         if self._dispatcher is not None:
             raise RuntimeError("the queue is already started")
         _ = self._runner.runtime
-        threads = {lane: self._lanes[lane] for lane in lanes or self._lanes}
-        self._dispatcher = Dispatcher(self._database, self._clock, self._store, self._runner, threads)
+        self._dispatcher = Dispatcher(
+            self._database, self._clock, self._store, self._runner, choose_lanes(self._lanes, lanes)
+        )
         self._dispatcher.start()
 
     def stop(self, timeout_s: float = 10.0) -> None:
         if self._dispatcher is not None:
             self._dispatcher.stop(timeout_s)
             self._dispatcher = None
+
+    def beat_age_s(self) -> float | None:
+        return None if self._dispatcher is None else self._dispatcher.beat_age_s()
 
     def _claim_one(self) -> ClaimedJob | None:
         with self._database.read() as session:

@@ -14,7 +14,6 @@ LOST_LIMIT = 5
 """A job whose process ended this often in a row is taken for the cause and given up."""
 LOST = "WorkerLost: the process ended while the job ran"
 SUPERSEDED = "superseded: another job of the same unique name is waiting"
-CANCELLED = "cancelled"
 
 _SECRET = re.compile(r"((?:access_token|corpsecret|secret|password|ticket)=)[^&\s'\"]+", re.IGNORECASE)
 

@@ -8,9 +8,8 @@ from sqlalchemy import Row, func, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.adapters.jobs import statements
-from wecom_app.adapters.jobs.outcomes import CANCELLED
 from wecom_app.adapters.jobs.statements import JOB, has_twin, in_states
-from wecom_app.services.ports import JobPage, JobView
+from wecom_app.services.ports import CANCELLED, JobPage, JobView
 from wecom_app.services.runtime import ENQUEUED
 
 VIEW = select(
@@ -42,10 +41,17 @@ def add_job(session: Session, job: Mapping[str, Any]) -> int | None:
     return job_id
 
 
-def list_jobs(session: Session, state: str | None, before_id: int | None, limit: int) -> JobPage:
+def list_jobs(
+    session: Session, state: str | None, kind: str | None, error: str | None, before_id: int | None, limit: int
+) -> JobPage:
     query = VIEW.order_by(JOB.c.id.desc()).limit(limit + 1)
     if state is not None:
         query = query.where(JOB.c.state == state)
+    if kind is not None:
+        query = query.where(JOB.c.kind == kind)
+    if error is not None:
+        # LIKE would fold case here and not in PostgreSQL.
+        query = query.where(func.instr(JOB.c.last_error, error) > 0)
     if before_id is not None:
         query = query.where(JOB.c.id < before_id)
     items = [_view(row) for row in session.connection().execute(query)]

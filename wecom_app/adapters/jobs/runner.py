@@ -74,7 +74,8 @@ class Runner:
     def _log(self, job: ClaimedJob, outcome: Outcome, error: Exception | None) -> None:
         extra = {"job_id": job.id, "kind": job.kind, "attempts": job.attempts, "state": outcome.state}
         if error is None or isinstance(error, AppError):
-            level = logging.ERROR if outcome.state == "dead" else logging.WARNING
+            # An outage of WeCom makes hundreds of retries a second; the metric counts them.
+            level = logging.ERROR if outcome.state == "dead" else logging.INFO
             logger.log(level, "job.failed: %s", outcome.error, extra=extra)
         else:
             logger.error("job.failed: %s", describe(error), extra=extra, exc_info=error)

@@ -54,18 +54,17 @@ def _is_blocked(ready: FromClause) -> ColumnElement[bool]:
     )
 
 
-def _ready(*lanes: str) -> tuple[FromClause, Select[Any]]:
+def _ready() -> tuple[FromClause, Select[Any]]:
     ready = JOB.alias("ready")
     return ready, select(ready.c.id).where(
-        ready.c.lane.in_(lanes),
         in_states(ready, "waiting", "retrying"),
         or_(ready.c.key.is_(None), ~_is_blocked(ready)),
     )
 
 
 def _due(lane: str) -> tuple[FromClause, Select[Any]]:
-    ready, rows = _ready(lane)
-    return ready, rows.where(ready.c.run_at <= _time("now"))
+    ready, rows = _ready()
+    return ready, rows.where(ready.c.lane == lane, ready.c.run_at <= _time("now"))
 
 
 def _next_of(lane: str) -> Select[Any]:
@@ -107,8 +106,8 @@ def lanes_with_due(lanes: Sequence[str]) -> Executable:
 
 def next_due(lanes: Sequence[str]) -> Executable:
     """Find when the earliest job falls due that nothing but time holds back."""
-    ready, rows = _ready(*lanes)
-    return rows.with_only_columns(func.min(ready.c.run_at))
+    ready, rows = _ready()
+    return rows.where(ready.c.lane.in_(lanes)).with_only_columns(func.min(ready.c.run_at))
 
 
 def _held(condition: ColumnElement[bool]) -> Any:

@@ -11,11 +11,14 @@ from wecom_app.services.ports import (
     ContactWay,
     CorpTag,
     CorpTagGroup,
+    DepartmentDetails,
     FollowUser,
+    MemberDetails,
 )
 
 ENTERPRISE_TAG = 1
 CONTACT_TYPES: Mapping[int, str] = {1: "wechat", 2: "wecom"}
+MEMBER_STATES: Mapping[int, str] = {1: "active", 2: "disabled", 4: "inactive", 5: "left"}
 LATEST = 253_402_300_799
 """31 December 9999, the last second that a datetime can hold."""
 
@@ -46,6 +49,11 @@ class Reader:
         if value is None or (isinstance(value, int) and not isinstance(value, bool)):
             return value
         return self._refuse(name)
+
+    def integers(self, name: str) -> list[int]:
+        """Return a list of whole numbers; empty where it is missing."""
+        values = self._list(name, required=False)
+        return values if all(isinstance(value, int) for value in values) else self._refuse(name)
 
     def flag(self, name: str) -> bool:
         """Return whether something is said to be so."""
@@ -128,6 +136,29 @@ def page(found: Reader) -> ContactPage:
         contacts=tuple(_listed(entry) for entry in found.children("external_contact_list")),
         next_cursor=found.optional_text("next_cursor"),
         unlicensed_userids=found.optional_child("fail_info").optional_texts("unlicensed_userid_list"),
+    )
+
+
+def member(found: Reader) -> MemberDetails:
+    """Read a member; the two lists of his departments run side by side."""
+    departments = found.integers("department")
+    leads = found.integers("is_leader_in_dept") or [0] * len(departments)
+    return MemberDetails(
+        userid=found.text("userid"),
+        name=found.optional_text("name") or "",
+        status=MEMBER_STATES.get(found.integer("status") or 1, "active"),
+        departments={number: bool(lead) for number, lead in zip(departments, leads, strict=False)},
+    )
+
+
+def department(found: Reader) -> DepartmentDetails:
+    """Read a department."""
+    return DepartmentDetails(
+        id=found.integer("id") or 0,
+        name=found.optional_text("name") or "",
+        parent_id=found.integer("parentid") or 0,
+        order=found.integer("order") or 0,
+        leaders=found.optional_texts("department_leader"),
     )
 
 

@@ -42,7 +42,9 @@ def _read(path: str, expects: str) -> Api:
 
 
 TOKEN = _read("gettoken", "access_token")
-MEMBER = _read("user/get", "name")
+MEMBER = _read("user/get", "userid")
+MEMBERS = _read("user/list", "userlist")
+DEPARTMENTS = _read("department/list", "department")
 FOLLOW_USERS = _read("externalcontact/get_follow_user_list", "follow_user")
 EXTERNAL_USERIDS = _read("externalcontact/list", "external_userid")
 CONTACT = _read("externalcontact/get", "external_contact")
@@ -65,6 +67,8 @@ APIS: Mapping[str, Api] = {
     for api in (
         TOKEN,
         MEMBER,
+        MEMBERS,
+        DEPARTMENTS,
         FOLLOW_USERS,
         EXTERNAL_USERIDS,
         CONTACT,

@@ -17,6 +17,7 @@ from wecom_app.clock import Clock
 from wecom_app.db import Database
 from wecom_app.errors import Unavailable, WeComError
 from wecom_app.models.wecom import ApiWindow
+from wecom_app.services.wecom_status import ApiBudget
 
 POLL_S = 1.0
 """How soon a process learns that another one was told 45009."""
@@ -24,18 +25,6 @@ FIRST_BLOCK = 4
 """Blocks double from here while they are used up, so that rare calls set little aside."""
 SHARE = 4
 """No block is more than a quarter of what is left, so that other processes get some."""
-
-
-@dataclass(frozen=True)
-class ApiBudget:
-    """What is left of one API's budget for calls that are not urgent."""
-
-    api: str
-    used_this_minute: int
-    left_this_minute: int
-    used_this_hour: int
-    left_this_hour: int
-    blocked_until: datetime | None
 
 
 @dataclass
@@ -96,13 +85,19 @@ class Budget:
 
     def _budget(self, book: Book) -> ApiBudget:
         minute, hour = book.used(MINUTE), book.used(HOUR)
+        of_minute = self._limits.ceiling(MINUTE.name, urgent=False)
+        of_hour = self._limits.ceiling(HOUR.name, urgent=False)
         return ApiBudget(
-            book.api,
-            minute,
-            max(0, self._limits.ceiling(MINUTE.name, urgent=False) - minute),
-            hour,
-            max(0, self._limits.ceiling(HOUR.name, urgent=False) - hour),
-            book.blocked_until(),
+            api=book.api,
+            used_this_minute=minute,
+            left_this_minute=max(0, of_minute - minute),
+            used_this_hour=hour,
+            left_this_hour=max(0, of_hour - hour),
+            blocked_until=book.blocked_until(),
+            minute_limit=self._limits.per_minute,
+            hour_limit=self._limits.per_hour,
+            minute_reserve=self._limits.per_minute - of_minute,
+            hour_reserve=self._limits.per_hour - of_hour,
         )
 
     def _spend(self, api: str, purse: _Purse, urgent: bool) -> None:
@@ -167,6 +162,14 @@ class Budget:
         until = self._blocks.get(api)
         if until is not None and now < until:
             raise _throttled(api, (until - now).total_seconds())
+
+
+def time_for(budget: ApiBudget, calls: int, now: datetime) -> float:
+    """Return how long so many calls take, from when WeCom takes them again and as fast as both windows allow."""
+    a_minute = (budget.minute_limit - budget.minute_reserve) / MINUTE.length_s
+    an_hour = (budget.hour_limit - budget.hour_reserve) / HOUR.length_s
+    shut_s = (budget.blocked_until - now).total_seconds() if budget.blocked_until is not None else 0.0
+    return max(0.0, shut_s) + calls / min(a_minute, an_hour)
 
 
 def _throttled(api: str, wait_s: float) -> WeComError:

@@ -78,9 +78,9 @@ class CallLog:
         self._lock.acquire()
         self._holding_lock(self._write_all)
 
-    def purge(self) -> int:
-        """Delete rows older than 14 days; return how many."""
-        limit = self._clock.now() - KEEP
+    def purge(self, keep: timedelta = KEEP) -> int:
+        """Delete rows that are older; return how many."""
+        limit = self._clock.now() - keep
         deleted = 0
         while True:
             with self._database.write() as session:

@@ -12,14 +12,14 @@ import requests
 from wecom_app.adapters.wecom import answers, apis
 from wecom_app.adapters.wecom.answers import Reader
 from wecom_app.adapters.wecom.apis import Api
-from wecom_app.adapters.wecom.budget import ApiBudget
-from wecom_app.adapters.wecom.call_log import CallLog
+from wecom_app.adapters.wecom.budget import time_for
+from wecom_app.adapters.wecom.call_log import KEEP, CallLog
 from wecom_app.adapters.wecom.client import CALL_S, Caller, WeComClient
 from wecom_app.adapters.wecom.errcodes import NO_CUSTOMERS
 from wecom_app.adapters.wecom.limiter import Limiter
 from wecom_app.adapters.wecom.limits import Limits
 from wecom_app.adapters.wecom.seal import Seal
-from wecom_app.adapters.wecom.token import TokenKeeper, TokenState
+from wecom_app.adapters.wecom.token import TokenKeeper
 from wecom_app.adapters.wecom.token_rows import TokenRows
 from wecom_app.adapters.wecom.transport import Deadline, build_session
 from wecom_app.adapters.wecom.uploads import upload_name
@@ -35,14 +35,18 @@ from wecom_app.services.ports import (
     ContactWay,
     ContactWayDraft,
     CorpTagGroup,
+    DepartmentDetails,
     FollowUser,
+    MemberDetails,
     WelcomeMessage,
 )
+from wecom_app.services.wecom_status import ApiBudget, TokenState
 
 SEVERAL_MEMBERS = 2
 BY_QR_CODE = 2
 """add_contact_way: `type` 2 also for one member, since a code's type can never change; `scene` 2 is a QR code."""
 MOST_WAYS = 1000
+REMARK = "externalcontact/remark"
 CLOCK_DIFFERENCE = timedelta(minutes=5)
 MOST_ON_PAGE = 100
 
@@ -71,10 +75,20 @@ class Gateway:
         self._tokens = TokenKeeper(rows, caller.fetch_token, clock, metrics.token_refreshes)
         self._client = WeComClient(settings, caller, self._tokens, clock)
 
-    def get_member_name(self, userid: str) -> str:
-        """Return a member's name; WeComGone if there is none such, WeComRejected if the app may not see him."""
-        answer = self._client.user.get(userid)
-        return self._reader(apis.MEMBER, answer).text("name")
+    def get_member(self, userid: str) -> MemberDetails:
+        """Return a member."""
+        return answers.member(self._reader(apis.MEMBER, self._client.user.get(userid)))
+
+    def list_departments(self) -> tuple[DepartmentDetails, ...]:
+        """Return the departments that the app may see."""
+        answer = self._client.get(apis.DEPARTMENTS.path)
+        found = self._reader(apis.DEPARTMENTS, answer).children("department")
+        return tuple(answers.department(entry) for entry in found)
+
+    def list_members(self, department_id: int) -> tuple[MemberDetails, ...]:
+        """Return the members of one department, not of those below it."""
+        answer = self._client.get(apis.MEMBERS.path, params={"department_id": department_id})
+        return tuple(answers.member(entry) for entry in self._reader(apis.MEMBERS, answer).children("userlist"))
 
     def list_follow_userids(self) -> tuple[str, ...]:
         """Return the members who may have customers and whom the app sees."""
@@ -167,10 +181,21 @@ class Gateway:
         data = _given(welcome_code=welcome_code, text=text, attachments=attachments)
         self._client.external_contact.send_welcome_msg(data)
 
-    def upload_media(self, kind: str, filename: str, content: bytes) -> str:
+    def upload_media(
+        self, kind: str, filename: str, content: bytes, *, urgent: bool = False, timeout_s: float | None = None
+    ) -> str:
         """Return the media_id of an uploaded image, video or file; it lives three days."""
-        answer = self._client.media.upload(kind, (upload_name(kind, filename), content))
+        files = {"media": (upload_name(kind, filename), content)}
+        deadline = Deadline(self._clock, timeout_s) if timeout_s is not None else None
+        answer = self._client.post(
+            apis.UPLOAD.path, params={"type": kind}, files=files, deadline=deadline, urgent=urgent
+        )
         return self._reader(apis.UPLOAD, answer).text("media_id")
+
+    def set_remark(self, userid: str, external_userid: str, remark: str) -> None:
+        """Write the remark that a member sees of a customer, at most 20 characters."""
+        data = {"userid": userid, "external_userid": external_userid, "remark": remark}
+        self._client.post(REMARK, data=data)
 
     def budget(self) -> Sequence[ApiBudget]:
         """Return what is used and left of each API's budget."""
@@ -180,13 +205,18 @@ class Gateway:
         """Return how the access token stands: its end, refusals, and until when the circuit is open."""
         return self._tokens.state()
 
+    def push_time_s(self, calls: int) -> float | None:
+        """Return how long so many mark_tag calls take at our pace; None before the first one was made."""
+        found = next((budget for budget in self.budget() if budget.api == apis.MARK.path), None)
+        return None if found is None else time_for(found, calls, self._clock.now())
+
     def flush(self) -> None:
         """Write down the calls that wait to be logged; called at the end."""
         self._log.flush()
 
-    def purge(self) -> int:
+    def purge(self, keep: timedelta = KEEP) -> int:
         """Delete what the call log keeps no longer; return how many rows."""
-        return self._log.purge()
+        return self._log.purge(keep)
 
     def _contact_pages(self, external_userid: str, deadline: Deadline, urgent: bool) -> Iterator[Reader]:
         cursor, seen = None, set[str]()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from wecom_app.adapters.wecom.apis import Api
-from wecom_app.adapters.wecom.budget import ApiBudget, Budget
+from wecom_app.adapters.wecom.budget import Budget
 from wecom_app.adapters.wecom.errcodes import RATE_LIMITED, TOO_PARALLEL
 from wecom_app.adapters.wecom.limits import Limits
 from wecom_app.adapters.wecom.places import Places
@@ -12,6 +12,7 @@ from wecom_app.adapters.wecom.transport import Deadline
 from wecom_app.clock import Clock
 from wecom_app.db import Database
 from wecom_app.errors import WeComError, WeComThrottled
+from wecom_app.services.wecom_status import ApiBudget
 
 
 class Limiter:

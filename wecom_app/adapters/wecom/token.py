@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NoReturn
 
 from prometheus_client import Counter
@@ -19,6 +19,7 @@ from wecom_app.adapters.wecom.token_rows import Step, Stored, TokenRows
 from wecom_app.adapters.wecom.transport import Deadline
 from wecom_app.clock import Clock
 from wecom_app.errors import AppError, Unavailable, WeComError, WeComThrottled, WeComUnavailable
+from wecom_app.services.wecom_status import TokenState
 
 logger = logging.getLogger(__name__)
 
@@ -36,18 +37,6 @@ class Issued:
 
     value: str = field(repr=False)
     expires_in_s: float
-
-
-@dataclass(frozen=True)
-class TokenState:
-    """How a credential stands, without the token."""
-
-    fetched_at: datetime | None
-    expires_at: datetime | None
-    refusals: int
-    blocked_until: datetime | None
-    """Until when the circuit is open and gettoken is not called."""
-    last_error: str | None
 
 
 Source = Callable[[Deadline], Issued]

@@ -195,9 +195,28 @@ def upgrade() -> None:
         sa.Column("userid", sa.String(length=64), nullable=False),
         sa.Column("userid_key", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.String(length=8), server_default="active", nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_staff")),
         sa.UniqueConstraint("userid_key", name=op.f("uq_staff_userid_key")),
+    )
+    op.create_table(
+        "department",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("parent_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_department")),
+    )
+    op.create_table(
+        "department_member",
+        sa.Column(
+            "department_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("staff_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("is_leader", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_department_member_staff_id")),
+        sa.PrimaryKeyConstraint("department_id", "staff_id", name=op.f("pk_department_member")),
     )
     op.create_table(
         "tag_dimension",
@@ -263,6 +282,7 @@ def upgrade() -> None:
         sa.Column("dirty_gen", sa.Integer(), nullable=False),
         sa.Column("pulled_gen", sa.Integer(), nullable=False),
         sa.Column("parted", sa.JSON(), nullable=False),
+        sa.Column("transfer_failure", sa.String(length=32), nullable=True),
         sa.Column("source_known", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["channel_id"], ["channel.id"], name=op.f("fk_relation_channel_id")),
         sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_relation_customer_id")),
@@ -566,6 +586,8 @@ def downgrade() -> None:
     op.drop_table("channel_staff")
     op.drop_table("wecom_token")
     op.drop_table("tag_dimension")
+    op.drop_table("department_member")
+    op.drop_table("department")
     op.drop_table("staff")
     with op.batch_alter_table("job", schema=None) as batch_op:
         batch_op.drop_index(

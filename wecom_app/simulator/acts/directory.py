@@ -72,6 +72,8 @@ def update_department(act: Act) -> Json:
     department = _department(act)
     department.name = str(act.parts.get("name", department.name))
     department.parentid = int(act.parts.get("parentid", department.parentid))
+    if "leaders" in act.parts:
+        department.leaders = [str(userid) for userid in act.items("leaders")]
     act.emit(directory_event("update_party", **_described(department)))
     return {"id": department.id}
 

@@ -2,7 +2,7 @@
 
 from wecom_app.simulator.api.endpoint import Call, Endpoint
 from wecom_app.simulator.errcodes import ApiError, Json
-from wecom_app.simulator.members import ROOT_DEPARTMENT, Department, Member
+from wecom_app.simulator.members import ROOT_DEPARTMENT, Department, Member, Members
 
 EMPTY_MEMBER: Json = {"department": [], "order": [], "is_leader_in_dept": [], "direct_leader": []}
 
@@ -15,11 +15,12 @@ def get_user(call: Call) -> Json:
         raise ApiError(60111)
     if not call.context.sees(call.app, member.userid):
         raise ApiError(60011)
-    return describe_member(member)
+    return describe_member(call.world.members, member)
 
 
-def describe_member(member: Member) -> Json:
+def describe_member(members: Members, member: Member) -> Json:
     """Return a member as user/get shows it."""
+    departments = members.departments
     return {
         "userid": member.userid,
         "name": member.name,
@@ -27,7 +28,9 @@ def describe_member(member: Member) -> Json:
         "order": [0] * len(member.department),
         "position": member.position,
         "gender": "0",
-        "is_leader_in_dept": [0] * len(member.department),
+        "is_leader_in_dept": [
+            int(item in departments and member.userid in departments[item].leaders) for item in member.department
+        ],
         "direct_leader": [],
         "alias": member.alias,
         "status": member.status,
@@ -56,7 +59,7 @@ def simple_list(call: Call) -> Json:
 
 def full_list(call: Call) -> Json:
     """Answer the members of one department with all fields."""
-    return {"userlist": [describe_member(member) for member in _of_department(call)]}
+    return {"userlist": [describe_member(call.world.members, member) for member in _of_department(call)]}
 
 
 def _of_department(call: Call) -> list[Member]:
@@ -99,7 +102,7 @@ def _described(department: Department) -> Json:
         "id": department.id,
         "name": department.name,
         "name_en": "",
-        "department_leader": [],
+        "department_leader": department.leaders,
         "parentid": department.parentid,
         "order": department.order,
     }

@@ -12,7 +12,7 @@ from typing import Any
 from flask import Response, g, request
 from pydantic import BaseModel, ValidationError
 
-from wecom_app.errors import AppError, InvalidInput, NotAllowed, NotSignedIn
+from wecom_app.errors import AppError, InvalidInput, NotAllowed, NotFound, NotSignedIn
 from wecom_app.services import accounts
 from wecom_app.services.accounts import Caller, KeyScope, StoredAnswer
 from wecom_app.services.runtime import Runtime
@@ -20,6 +20,7 @@ from wecom_app.web.state import runtime
 
 PREFIX = "/api/v1"
 MAX_IDEMPOTENCY_KEY = 128
+LARGEST_ID = 2**63 - 1
 
 
 class NoQuery(BaseModel):
@@ -63,6 +64,8 @@ class Endpoint:
 def serve(endpoint: Endpoint, **path: Any) -> Response:
     """Answer one request to an endpoint."""
     caller = _caller(endpoint.scope)
+    if not all(_can_be_stored(value) for value in path.values()):
+        raise NotFound
     call = Call(
         runtime(),
         caller,
@@ -87,6 +90,11 @@ def _caller(scope: KeyScope) -> Caller:
     return caller
 
 
+def _can_be_stored(value: Any) -> bool:
+    """Return whether a part of the path can name anything in a database."""
+    return value <= LARGEST_ID if isinstance(value, int) else "\0" not in value
+
+
 def _answer(endpoint: Endpoint, call: Call) -> StoredAnswer:
     found = endpoint.view(call)
     return StoredAnswer(endpoint.status, found.model_dump_json(by_alias=True))
@@ -94,8 +102,8 @@ def _answer(endpoint: Endpoint, call: Call) -> StoredAnswer:
 
 def _answer_once(endpoint: Endpoint, call: Call, key: str) -> StoredAnswer:
     """Answer, or give the first answer again; a failure that may pass frees the key."""
-    if not 0 < len(key) <= MAX_IDEMPOTENCY_KEY:
-        raise InvalidInput(f"Idempotency-Key 需为 1 到 {MAX_IDEMPOTENCY_KEY} 个字符")
+    if not 0 < len(key) <= MAX_IDEMPOTENCY_KEY or not key.isprintable():
+        raise InvalidInput(f"Idempotency-Key 需为 1 到 {MAX_IDEMPOTENCY_KEY} 个可见字符")
     text = f"{request.method} {request.path}\n".encode() + request.get_data()
     digest = hashlib.sha256(text).hexdigest()
     with call.runtime.write() as session:
@@ -134,7 +142,7 @@ def _validated(model: type[BaseModel], values: Any) -> BaseModel:
         return model.model_validate(values)
     except ValidationError as error:
         details = {
-            ".".join(str(part) for part in item["loc"]) or "body": item["msg"]
+            ".".join(str(part) for part in item["loc"]) or "body": item["msg"].removeprefix("Value error, ")
             for item in error.errors(include_input=False, include_url=False, include_context=False)
         }
         raise InvalidInput(details=details) from None

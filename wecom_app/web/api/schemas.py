@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator
 
 from wecom_app.domain.vocabulary import Mirror, Scope, Selection
 
@@ -22,6 +22,15 @@ class Given(BaseModel):
     """Parent of all bodies: a field that we do not know is an error, not silently dropped."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    @field_validator("*")
+    @classmethod
+    def without_nul(cls, value: Any) -> Any:
+        """Refuse the one character that PostgreSQL keeps in no text."""
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and "\0" in text:
+                raise ValueError("不能含有 NUL 字符")
+        return value
 
 
 class PageQuery(BaseModel):
@@ -183,55 +192,6 @@ class GroupOut(BaseModel):
     owner: Literal["ours", "foreign"]
     wecom_group_id: str | None
     tags: list[TagOut]
-
-
-class Link(Given):
-    """A link under the welcome text (send_welcome_msg: title ≤ 128 bytes, desc ≤ 512 bytes)."""
-
-    title: Annotated[str, Field(min_length=1, max_length=128)]
-    url: Annotated[str, Field(min_length=1, max_length=2048, pattern=r"^https?://")]
-    picurl: Annotated[str, Field(max_length=2048, pattern=r"^https?://")] | None = None
-    desc: Annotated[str, Field(max_length=512)] | None = None
-
-
-class LinkAttachment(Given):
-    msgtype: Literal["link"]
-    link: Link
-
-
-class WelcomeIn(Given):
-    text: Annotated[str, Field(max_length=4000)] | None = None
-    fallback_text: Annotated[str, Field(max_length=4000)] | None = None
-    attachments: list[LinkAttachment] = []
-
-
-class ChannelIn(Given):
-    name: Annotated[str, Field(min_length=1, max_length=64)]
-    source: Name
-    staff: Annotated[list[Userid], Field(min_length=1, max_length=100)]
-    tags: Annotated[list[Key], Field(max_length=100)] = []
-    welcome: WelcomeIn = WelcomeIn()
-    state: Annotated[str, Field(min_length=1, max_length=30)] | None = None
-
-
-class WelcomeOut(BaseModel):
-    text: str | None
-    fallback_text: str | None
-    attachments: list[dict[str, Any]]
-
-
-class ChannelOut(BaseModel):
-    id: int
-    name: str
-    source: str
-    staff: list[str]
-    tags: list[str]
-    welcome: WelcomeOut
-    state: str
-    config_id: str | None
-    qr_code: str | None
-    sync: Sync
-    created_at: Moment
 
 
 class InboxOut(BaseModel):

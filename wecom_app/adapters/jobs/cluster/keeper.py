@@ -31,11 +31,15 @@ class Keeper:
         self._thread.join(timeout_s)
 
     def _loop(self) -> None:
+        trouble = False
         while not self._ended.is_set():
             try:
                 self._sweep()
+                trouble = False
             except Unavailable:
-                logger.warning("jobs.database_unavailable")
+                if not trouble:
+                    logger.warning("jobs.database_unavailable")
+                trouble = True
             except Exception:
                 logger.exception("jobs.keeper_failed")
             self._ended.wait(SWEEP_S)

@@ -27,15 +27,21 @@ logger = logging.getLogger(__name__)
 
 
 class ClaimingManager(JobManager):
-    """Hands each claim to `claimed` and survives a database that cannot be reached.
+    """Hands each claim to `claimed`, calls `beaten` at each heartbeat, and survives a database that cannot be reached.
 
     Procrastinate would end a worker over a failed fetch, and silently go on without its heartbeat
     or its listener after those failed once.
     """
 
-    def __init__(self, connector: PsycopgConnector, clock: Clock, claimed: Callable[[Claim], None]) -> None:
+    def __init__(
+        self,
+        connector: PsycopgConnector,
+        clock: Clock,
+        claimed: Callable[[Claim], None],
+        beaten: Callable[[], None],
+    ) -> None:
         super().__init__(connector)
-        self._clock, self._claimed = clock, claimed
+        self._clock, self._claimed, self._beaten = clock, claimed, beaten
         self._heard: Counter[str] = Counter()
         """Notifications by lane."""
         self._trouble = False
@@ -82,6 +88,8 @@ class ClaimingManager(JobManager):
             await self.connector.execute_query_async(statements.BEAT_FOR_PSYCOPG, worker_id=worker_id)
         except ConnectorException:
             self._note_trouble()
+        else:
+            self._beaten()
 
     async def listen_for_jobs(
         self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None

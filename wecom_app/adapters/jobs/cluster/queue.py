@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from wecom_app.adapters.jobs.cluster import records
 from wecom_app.adapters.jobs.cluster.store import Claim, ClusterStore
 from wecom_app.adapters.jobs.cluster.workers import ClusterWorkers
-from wecom_app.adapters.jobs.contract import refuse_wrong_job
+from wecom_app.adapters.jobs.contract import choose_lanes, refuse_wrong_job
 from wecom_app.adapters.jobs.leases import HEARTBEAT_S, LEASE
 from wecom_app.adapters.jobs.runner import Runner
 from wecom_app.clock import Clock
@@ -74,9 +74,16 @@ class ClusterQueue:
         )
 
     def list_jobs(
-        self, session: Session, *, state: str | None = None, before_id: int | None = None, limit: int = 50
+        self,
+        session: Session,
+        *,
+        state: str | None = None,
+        kind: str | None = None,
+        error: str | None = None,
+        before_id: int | None = None,
+        limit: int = 50,
     ) -> JobPage:
-        return records.list_jobs(session, state, before_id, limit)
+        return records.list_jobs(session, state, kind, error, before_id, limit)
 
     def get_job(self, session: Session, job_id: int) -> JobView | None:
         return records.get_job(session, job_id)
@@ -126,7 +133,7 @@ class ClusterQueue:
             self._clock,
             self._store,
             self._runner,
-            threads={lane: self._lanes[lane] for lane in lanes or self._lanes},
+            threads=choose_lanes(self._lanes, lanes),
             heartbeat_s=self._heartbeat_s,
             stalled_after_s=self._stalled_after_s,
         )
@@ -136,6 +143,9 @@ class ClusterQueue:
         if self._workers is not None:
             self._workers.stop(timeout_s)
             self._workers = None
+
+    def beat_age_s(self) -> float | None:
+        return None if self._workers is None else self._workers.beat_age_s()
 
     def _claim_one(self) -> Claim | None:
         try:

@@ -10,9 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from wecom_app.adapters.jobs.cluster import statements
-from wecom_app.adapters.jobs.outcomes import CANCELLED
 from wecom_app.db import dump_json
-from wecom_app.services.ports import JobArgs, JobPage, JobView
+from wecom_app.services.ports import CANCELLED, JobArgs, JobPage, JobView
 from wecom_app.services.runtime import ENQUEUED
 
 _STATE = """CASE
@@ -39,6 +38,8 @@ _CONDITIONS: Mapping[str | None, str] = {
 _PAGES = {
     state: text(
         f"{_VIEW} WHERE {condition} AND (CAST(:before_id AS bigint) IS NULL OR job.id < :before_id)"
+        " AND (CAST(:kind AS text) IS NULL OR job.task_name = :kind)"
+        " AND (CAST(:error AS text) IS NULL OR strpos(extra.last_error, :error) > 0)"
         " ORDER BY job.id DESC LIMIT :limit"
     )
     for state, condition in _CONDITIONS.items()
@@ -101,11 +102,14 @@ def _defer(session: Session, parameters: Mapping[str, Any]) -> int | None:
         return None
 
 
-def list_jobs(session: Session, state: str | None, before_id: int | None, limit: int) -> JobPage:
+def list_jobs(
+    session: Session, state: str | None, kind: str | None, error: str | None, before_id: int | None, limit: int
+) -> JobPage:
     query = _PAGES.get(state)
     if query is None:
         return JobPage((), None)
-    rows = session.connection().execute(query, {"before_id": before_id, "limit": limit + 1})
+    parameters = {"kind": kind, "error": error, "before_id": before_id, "limit": limit + 1}
+    rows = session.connection().execute(query, parameters)
     items = [_view(row) for row in rows]
     more = len(items) > limit
     return JobPage(tuple(items[:limit]), items[limit - 1].id if more else None)

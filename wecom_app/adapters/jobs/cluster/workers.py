@@ -55,6 +55,7 @@ class ClusterWorkers:
         self._threads, self._heartbeat_s, self._stalled_after_s = dict(threads), heartbeat_s, stalled_after_s
         self._lanes = {name: Lane[Claim](name, count, self._run) for name, count in threads.items()}
         self._keeper = Keeper(database, clock, store)
+        self._beat_at = clock.monotonic()
         self._mutex = threading.Lock()
         """Guards the claims."""
         self._claims: dict[Run, Claim] = {}
@@ -70,6 +71,10 @@ class ClusterWorkers:
             lane.start()
         self._keeper.start()
         self._thread.start()
+
+    def beat_age_s(self) -> float:
+        """Return how long ago a worker last told the database that it is alive."""
+        return self._clock.monotonic() - self._beat_at
 
     def stop(self, timeout_s: float) -> None:
         """Fetch no more, wait for what runs, and give back what did not finish."""
@@ -103,7 +108,7 @@ class ClusterWorkers:
             conninfo=url.render_as_string(hide_password=False), min_size=1, max_size=len(self._threads) + 1
         )
         app = App(connector=connector)
-        app.job_manager = ClaimingManager(connector, self._clock, self._note_claim)
+        app.job_manager = ClaimingManager(connector, self._clock, self._note_claim, self._note_beat)
         app.task(name=RUN, pass_context=True)(self._run_and_wait)
         async with app.open_async():
             await asyncio.gather(*[self._serve(app, lane) for lane in self._threads])
@@ -152,6 +157,9 @@ class ClusterWorkers:
         with self._mutex:
             self._claims[_run_of(claim)] = claim
 
+    def _note_beat(self) -> None:
+        self._beat_at = self._clock.monotonic()
+
     def _abandon_all(self) -> None:
         for finished in self._finished.values():
             finished.set()
@@ -181,12 +189,13 @@ class ClusterWorkers:
                 with self._database.write() as session:
                     write(session)
             except Unavailable:
-                logger.warning("jobs.database_unavailable")
+                # The keeper tells of it.
+                self._ended.wait(WRITE_AGAIN_S)
             except Exception:
                 logger.exception("jobs.result_not_written")
+                self._ended.wait(WRITE_AGAIN_S)
             else:
                 return
-            self._ended.wait(WRITE_AGAIN_S)
 
     def _give_back(self) -> None:
         with self._mutex:

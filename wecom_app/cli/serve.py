@@ -1,26 +1,21 @@
-"""The command line, `wecom-app …`: settings are read here, errors become one line and a non-zero exit."""
+"""`serve`, `worker`, `simulate` and `demo`: the commands that run until they are stopped."""
 
-import logging
 import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from functools import wraps
-from typing import Any, NoReturn
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import click
-import structlog
 import waitress
 
 from wecom_app import demo as demo_story
-from wecom_app.bootstrap import build_runtime, prepare_database, upgrade_database
+from wecom_app.bootstrap import build_runtime
+from wecom_app.cli.common import fail, with_settings
 from wecom_app.clock import SystemClock
-from wecom_app.config import Settings, load_settings
-from wecom_app.db import Database
+from wecom_app.config import Settings
 from wecom_app.errors import AppError
-from wecom_app.services import accounts
-from wecom_app.services.accounts import KeyScope
 from wecom_app.services.runtime import LANES, Runtime
 from wecom_app.simulator.config import SimulatorConfig
 from wecom_app.simulator.server import serve as serve_simulator
@@ -37,28 +32,7 @@ class Stopped(SystemExit):
     """SIGTERM came: leave the main loop as after Ctrl-C."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="wecom-app")
-@click.option("--log-level", default="INFO", show_default=True, help="DEBUG、INFO、WARNING 或 ERROR。")
-def main(log_level: str) -> None:
-    """企业微信客户标签系统。设置来自环境变量或当前目录的 .env（见 .env.example）。"""
-    _set_up_logging(log_level)
-
-
-def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Pass the settings to a command, and end it with one clear line where they or the work fail."""
-
-    @wraps(command)
-    def run(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(load_settings(), *args, **kwargs)
-        except AppError as error:
-            _fail(error.message)
-
-    return run
-
-
-@main.command()
+@click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True)
 @click.option("--no-worker", is_flag=True, help="只提供网页与接口，任务由单独的 worker 进程执行。")
@@ -84,7 +58,7 @@ def serve(settings: Settings, host: str, port: int, no_worker: bool) -> None:
     server.close()
 
 
-@main.command()
+@click.command()
 @click.option("--lane", "lanes", multiple=True, type=click.Choice(list(LANES)), help="只执行这些队列，可重复。")
 @with_settings
 def worker(settings: Settings, lanes: tuple[str, ...]) -> None:
@@ -95,7 +69,7 @@ def worker(settings: Settings, lanes: tuple[str, ...]) -> None:
     _until_stopped(_wait_for_signal, runtime)
 
 
-@main.command()
+@click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8001, show_default=True)
 @click.option("--callback-url", default=None, help="把回调发到这里，如 http://127.0.0.1:8000/wecom/callback。")
@@ -110,7 +84,7 @@ def simulate(host: str, port: int, callback_url: str | None) -> None:
         click.echo("模拟器已停止")
 
 
-@main.command()
+@click.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True, help="应用的端口。")
 @click.option("--simulator-port", default=8001, show_default=True)
@@ -120,54 +94,7 @@ def demo(host: str, port: int, simulator_port: int, once: bool) -> None:
     try:
         sys.exit(demo_story.run(host, port, simulator_port, once=once))
     except AppError as error:
-        _fail(error.message)
-
-
-@main.group("db")
-def database_group() -> None:
-    """数据库维护。"""
-
-
-@database_group.command()
-@with_settings
-def upgrade(settings: Settings) -> None:
-    """把数据库结构升级到当前版本；SQLite 有数据时先备份。"""
-    database = Database(settings.database_url)
-    if database.is_sqlite:
-        backup = prepare_database(database, SystemClock())
-        if backup is not None:
-            click.echo(f"升级前已备份到 {backup}")
-    else:
-        upgrade_database(database)
-    click.echo("数据库结构已是最新")
-    database.close()
-
-
-@main.group("api-key")
-def api_key_group() -> None:
-    """接口密钥。"""
-
-
-@api_key_group.command("create")
-@click.argument("name")
-@click.option(
-    "--scope",
-    "scopes",
-    multiple=True,
-    required=True,
-    type=click.Choice([scope.value for scope in KeyScope]),
-    help="权限范围，可重复。",
-)
-@with_settings
-def create_api_key(settings: Settings, name: str, scopes: tuple[str, ...]) -> None:
-    """新建接口密钥，只打印密钥本身；它不会再次显示。"""
-    database = Database(settings.database_url)
-    clock = SystemClock()
-    prepare_database(database, clock)
-    with database.write() as session:
-        key = accounts.create_key(session, name, scopes, clock.now())
-    database.close()
-    click.echo(key)
+        fail(error.message)
 
 
 def _until_stopped(run: Callable[[], None], runtime: Runtime) -> None:
@@ -194,28 +121,3 @@ def _echo_simulator(config: SimulatorConfig) -> None:
     click.echo(f"企业微信模拟器：{config.base_url}（corp id {config.corp_id}，应用 {config.agent_id}）")
     if config.callback_url:
         click.echo(f"回调发往：{urlsplit(config.callback_url).geturl()}")
-
-
-def _set_up_logging(level: str) -> None:
-    logging.basicConfig(level=level.upper(), format="%(message)s", stream=sys.stderr)
-    # Debug lines of the first three hold URLs, and WeCom's URLs hold tokens; alembic only chats.
-    for name in ("urllib3", "wechatpy", "requests", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
-
-
-def _fail(message: str) -> NoReturn:
-    click.echo(f"wecom-app: {message}", err=True)
-    sys.exit(1)
-
