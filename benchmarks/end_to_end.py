@@ -5,6 +5,7 @@ python -m benchmarks.end_to_end [customers]
 
 import sys
 import time
+from datetime import UTC, datetime
 
 from benchmarks.stage import Stage, stage
 
@@ -57,7 +58,8 @@ def _finished(played: Stage, customers: int) -> bool:
         return False
     states = ("waiting", "running", "retrying")
     jobs = [job for state in states for job in played.get(f"/jobs?state={state}&limit=200")["items"]]
-    return all(job["kind"] == "channel.push" for job in jobs)
+    now = datetime.now(UTC)
+    return all(datetime.fromisoformat(job["run_at"]) > now for job in jobs)
 
 
 if __name__ == "__main__":

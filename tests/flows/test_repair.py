@@ -139,12 +139,13 @@ def test_a_cancelled_job_does_not_run_until_it_is_replayed(company: Company) -> 
     assert company.tags_there(external_userid) == {"护肤", "母婴"}
 
 
-@pytest.mark.parametrize("number", [999_999, 2**63, 10**30])
-@pytest.mark.parametrize(("method", "path"), [("GET", ""), ("POST", "/replay"), ("POST", "/cancel")])
-def test_an_id_that_nothing_has_is_not_found(company: Company, number: int, method: str, path: str) -> None:
-    for what in ("jobs", *(["inbox"] if path != "/cancel" else [])):
-        answer = company.client.open(f"/api/v1/{what}/{number}{path}", method=method, headers=company.headers)
-        assert (answer.status_code, answer.get_json()["error"]) == (404, "not_found")
+def test_an_id_that_nothing_has_is_not_found(company: Company) -> None:
+    asked = [("GET", "/jobs/{}"), ("POST", "/jobs/{}/replay"), ("POST", "/jobs/{}/cancel")]
+    asked += [("GET", "/inbox/{}"), ("POST", "/inbox/{}/replay")]
+    for number in (999_999, 2**63, 10**30):
+        for method, path in asked:
+            answer = company.client.open(f"/api/v1{path.format(number)}", method=method, headers=company.headers)
+            assert (answer.status_code, answer.get_json()["error"]) == (404, "not_found")
 
 
 def test_repairing_takes_a_key_with_the_scope_write(company: Company) -> None:
@@ -273,7 +274,6 @@ def test_a_sync_is_not_replayed_beside_a_twin_that_waits(company: Company) -> No
     company.simulator.act("zhang", "remark", external_userid=external_userid, remark="老客")
     company.settle()
     (dead,) = jobs(company, "state=dead&kind=customer.sync")
-    company.post(f"/customers/{external_userid}/tags", {"remove": company.make_tags("数码", group="喜好")}, expect=200)
     with company.runtime.write() as session:
         company.runtime.queue.enqueue(
             session,

@@ -29,7 +29,7 @@ MARK_TAG = "externalcontact/mark_tag"
 LATE_BY_S = 18.0
 """A welcome code lives 20 s, of which we leave two to the call; CreateTime, cut to seconds, may add one to it."""
 COPIES = 3
-STRIKE_S = 5.0
+STRIKE_S = 20.0
 SOURCE_WORDS = {"channel": "渠道活码", "wecom": "企微同步", "api": "接口", "manual": "导购打标"}
 
 
@@ -136,7 +136,7 @@ def _duplicates(stage: Stage, number: int) -> None:
     stage.tell.act(f"{_numbers(number, FROM_THE_NOTE)}扫「{NOTE.name}」，每个回调都重复推了 {COPIES} 次")
     stage.tell.sides(
         wecom=f"推了 {received} 次回调；{_wecom_words(stage, scans)}",
-        ours=f"认出 {len(events)} 个事件，各处理一次：变更记录共 {sum(additions)} 条，没有一条是重复的",
+        ours=f"认出 {len(events)} 个事件，各处理一次：变更记录共 {sum(additions)} 条（每位 {len(NOTE.tags)} 个标签）",
     )
     once = len(events) == len(scans) and all(count == len(NOTE.tags) for count in additions)
     # More often than that if a machine is so slow that WeCom tries again.

@@ -43,6 +43,9 @@ class Holding:
     since: datetime | None = field(default=None, compare=False)
     expires_at: datetime | None = None
 
+    def is_over(self, now: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
+
 
 @dataclass(frozen=True)
 class Wish:

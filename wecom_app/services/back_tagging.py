@@ -16,7 +16,7 @@ from wecom_app.domain.tagging import Source
 from wecom_app.domain.vocabulary import RANK, UNKNOWN_SOURCE, Scope, SourceKind, is_person
 from wecom_app.models import Channel, CustomerTag, Relation
 from wecom_app.models.tagging import CUSTOMER_LEVEL
-from wecom_app.services import library, sources, tag_units, tagging
+from wecom_app.services import customers, library, sources, tag_units, tagging
 from wecom_app.services.context import Context
 from wecom_app.services.history import Act
 from wecom_app.services.ports import JobArgs, JobQueue
@@ -102,10 +102,14 @@ def _tag_page(session: Session, context: Context, channel: Channel, change_set_i
     """Tag the first relations that are not yet the channel's; return whether there were any."""
     given = plan(session, sources.live_tag_ids(session, channel.id))
     size = max(1, min(MOST_ON_PAGE, CHANGES_ON_PAGE // (len(given.tag_ids) + 1)))
-    query = select(Relation).where(*came_by(channel.state)).order_by(Relation.id).limit(size)
-    page = list(session.execute(query).scalars())
-    if not page:
+    query = select(Relation.id, Relation.customer_id).where(*came_by(channel.state))
+    rows = session.execute(query.order_by(Relation.id).limit(size)).all()
+    if not rows:
         return False
+    customers.lock(session, sorted({row.customer_id for row in rows}))
+    # Read under the lock: a callback may have begun a new friendship meanwhile.
+    here = Relation.id.in_([row.id for row in rows])
+    page = list(session.execute(select(Relation).where(here, *came_by(channel.state))).scalars())
     changes = [*_removals(session, channel, given, page), *_additions(session, channel, given, page)]
     act = Act("channel", actor_ref=str(channel.id), reason="认领渠道后补打标签", parent_id=change_set_id)
     tagging.apply(session, changes, act, queue=context.queue, now=context.now)

@@ -1,6 +1,6 @@
 """Change sets and tag events: what changed, by whom and why, with the full row before and after."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from wecom_app.models import ChangeSet, TagEvent
-from wecom_app.services.tag_units import UnitKey, UnitRows
+from wecom_app.services.tag_units import UnitRows
 
 KEPT = ("wanted", "source_kind", "source_ref", "actor", "evidence", "set_at", "expires_at")
 
@@ -38,7 +38,7 @@ def record(session: Session, units: Sequence[UnitRows], act: Act, now: datetime,
     session.add(change_set)
     session.flush()
     rows = [
-        _event(unit, tag_id, change_set.id, act, now, expired=unit.key in expired)
+        _event(unit, tag_id, change_set.id, act, now, expired=expired)
         for unit in units
         for tag_id in unit.changed_tag_ids()
     ]

@@ -23,8 +23,10 @@ SWEEP_EVERY = timedelta(hours=6)
 """A file has a day left when its renewal is due: four sweeps to find it."""
 SEND_S = 3.0
 """Kept of a welcome's time for the message itself."""
-LAST_WAIT_S = 8.0
-"""With less time than this left, a welcome goes without a file rather than ask WeCom once more."""
+CALL_PARTS = 2
+"""A time-out bounds the sending of a file, and then again the wait for the answer."""
+LAST_WAIT_S = 12.0
+"""With less time than this left, a welcome goes without a file rather than ask again: a call may have hung."""
 
 log = structlog.get_logger(__name__)
 
@@ -104,7 +106,7 @@ def _usable(runtime: Runtime, found: Media, deadline: datetime, *, afresh: bool)
     if left <= 0:
         return None
     try:
-        return _upload(runtime, found, urgent=True, timeout_s=left)
+        return _upload(runtime, found, urgent=True, timeout_s=left / CALL_PARTS)
     except WeComError as error:
         if error.retryable and (deadline - runtime.clock.now()).total_seconds() > LAST_WAIT_S:
             raise

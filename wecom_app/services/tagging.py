@@ -3,8 +3,8 @@
 Called by event handlers, the API, and by sync when it takes over what a person did in WeCom.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,9 @@ from wecom_app.services import cells, customers, history, sequence, tag_units
 from wecom_app.services.history import Act
 from wecom_app.services.ports import JobQueue
 from wecom_app.services.tag_units import TagFacts, UnitKey, UnitRows
+
+EXPIRY = Act("system", reason="到期")
+"""What has run out goes in a change set of its own: it is nobody's wish, and undoing a wish must not undo it."""
 
 
 @dataclass(frozen=True)
@@ -74,22 +77,40 @@ def apply(
     for change in changes:
         _check(change, facts)
     units = tag_units.load(session, customer_ids, facts)
-    expired = _expire(units, now)
+    if _let_expire(units, now):
+        _write(session, units, EXPIRY, facts, queue=queue, now=now, expired=True)
+        units = tag_units.load(session, customer_ids, facts)
     skipped = _decide_all(changes, facts, units)
+    change_set_id = _write(session, units, act, facts, queue=queue, now=now, observed_on=observed_on)
+    return Applied(change_set_id, tuple(skipped))
+
+
+def _write(
+    session: Session,
+    units: Mapping[UnitKey, UnitRows],
+    act: Act,
+    facts: TagFacts,
+    *,
+    queue: JobQueue,
+    now: datetime,
+    observed_on: int | None = None,
+    expired: bool = False,
+) -> int | None:
+    """Write what was decided; return the change set's id, None where no tag changed."""
     touched = [unit for unit in units.values() if unit.is_touched]
     if not touched:
-        return Applied(skipped=tuple(skipped))
+        return None
     new = [unit for unit in touched if unit.has_new_value]
     ver = sequence.draw(session) if new or any(unit.confirmed for unit in touched) else None
     for unit in touched:
         unit.stamp(now, ver)
     tag_units.save(session, touched, now)
     if not new:
-        return Applied(skipped=tuple(skipped))
+        return None
     change_set_id = history.record(session, new, act, now, expired=expired)
     customers.raise_version(session, sorted({unit.key.customer_id for unit in new}))
     cells.fan_out(session, new, facts, queue=queue, now=now, observed_on=observed_on)
-    return Applied(change_set_id, tuple(skipped))
+    return change_set_id
 
 
 def _check(change: TagChange, facts: TagFacts) -> None:
@@ -102,16 +123,17 @@ def _check(change: TagChange, facts: TagFacts) -> None:
         raise InvalidInput(f"标签「{tag.name}」按好友关系打，需要指明成员")
 
 
-def _expire(units: dict[UnitKey, UnitRows], now: datetime) -> set[UnitKey]:
-    """Let go of what has run out before any wish is heard; return the units concerned."""
-    expired = set()
-    for key, unit in units.items():
+def _let_expire(units: Mapping[UnitKey, UnitRows], now: datetime) -> bool:
+    """Drop holdings and claims that have run out, before any wish is heard; return whether there were any."""
+    found = False
+    for unit in units.values():
+        unit.state = replace(unit.state, claims=tuple(claim for claim in unit.state.claims if not claim.is_over(now)))
         held = unit.state.held
-        if held is not None and held.expires_at is not None and held.expires_at <= now:
+        if held is not None and held.is_over(now):
             wish = Wish(held.tag_id, add=False, source=held.source, evidence=held.evidence)
             unit.take(decide(unit.state, wish), wish)
-            expired.add(key)
-    return expired
+        found = found or unit.is_touched
+    return found
 
 
 def _decide_all(changes: Sequence[TagChange], facts: TagFacts, units: dict[UnitKey, UnitRows]) -> list[Skipped]:

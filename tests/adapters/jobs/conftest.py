@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url, text
 
-from wecom_app.adapters.jobs.cluster import ClusterQueue, install_schema
+from wecom_app.adapters.jobs.cluster import ClusterQueue
 from wecom_app.adapters.jobs.embedded import EmbeddedQueue
 from wecom_app.clock import Clock, ManualClock
 from wecom_app.db import Database
@@ -42,10 +42,6 @@ def cluster_url(postgresql_template: str) -> Iterator[str]:
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{postgresql_template}"')
         connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
         url = server.set(database=name).render_as_string(hide_password=False)
-        database = Database(url)
-        with database.engine.connect() as own, own.begin():
-            install_schema(own)
-        database.close()
         yield url
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 

@@ -1,7 +1,12 @@
-"""The part of the `JobQueue` contract that both engines check before they touch the database."""
+"""The part of the `JobQueue` contract that both engines share: what they refuse, and how long they keep jobs."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+
+KEEP_DONE = timedelta(days=3)
+KEEP_DEAD = timedelta(days=90)
+PURGE_ROWS = 500
+"""At most this many in a transaction, so that the deletion holds nobody up."""
 
 
 def refuse_wrong_job(

@@ -9,10 +9,11 @@ import threading
 from collections import Counter
 from collections.abc import Mapping
 
+from wecom_app.adapters.jobs.contract import PURGE_ROWS
 from wecom_app.adapters.jobs.lanes import Lane
 from wecom_app.adapters.jobs.leases import HEARTBEAT_S
 from wecom_app.adapters.jobs.runner import ClaimedJob, Runner
-from wecom_app.adapters.jobs.store import PURGE_ROWS, Finished, JobStore
+from wecom_app.adapters.jobs.store import Finished, JobStore
 from wecom_app.clock import Clock
 from wecom_app.db import Database
 from wecom_app.errors import Unavailable

@@ -10,14 +10,11 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from wecom_app.adapters.jobs import statements
+from wecom_app.adapters.jobs.contract import KEEP_DEAD, KEEP_DONE, PURGE_ROWS
 from wecom_app.adapters.jobs.leases import LEASE, is_ended
 from wecom_app.adapters.jobs.outcomes import Outcome, judge_lost
 from wecom_app.adapters.jobs.runner import ClaimedJob
 from wecom_app.clock import Clock
-
-KEEP_DONE = timedelta(days=3)
-KEEP_DEAD = timedelta(days=90)
-PURGE_ROWS = 500
 
 logger = logging.getLogger(__name__)
 

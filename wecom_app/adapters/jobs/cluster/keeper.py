@@ -3,7 +3,8 @@
 import logging
 import threading
 
-from wecom_app.adapters.jobs.cluster.store import PURGE_ROWS, ClusterStore
+from wecom_app.adapters.jobs.cluster.store import ClusterStore
+from wecom_app.adapters.jobs.contract import PURGE_ROWS
 from wecom_app.clock import Clock
 from wecom_app.db import Database
 from wecom_app.errors import Unavailable

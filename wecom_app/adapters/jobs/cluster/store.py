@@ -11,13 +11,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from wecom_app.adapters.jobs.cluster import statements
+from wecom_app.adapters.jobs.contract import KEEP_DEAD, KEEP_DONE, PURGE_ROWS
 from wecom_app.adapters.jobs.outcomes import SUPERSEDED, Outcome, judge_lost
 from wecom_app.adapters.jobs.runner import ClaimedJob
 from wecom_app.clock import Clock
-
-KEEP_DONE = timedelta(days=3)
-KEEP_DEAD = timedelta(days=90)
-PURGE_ROWS = 500
 
 logger = logging.getLogger(__name__)
 
