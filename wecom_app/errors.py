@@ -141,6 +141,9 @@ class WeComError(AppError):
 class WeComUnavailable(WeComError):
     """No believable answer: network, time-out, HTTP 5xx, not JSON, or errcode -1. The outcome is unknown."""
 
+    settle_s = 2.0
+    """How long the request may still be carried out at WeCom; 0 where it never left this machine."""
+
     code = "wecom_unavailable"
     retryable = True
     default_message = "暂时连不上企业微信，系统会自动重试"

@@ -1,6 +1,8 @@
 """`wecom-app inbox …` and `jobs …`: the same repair from a terminal, beside a running system and without WeCom."""
 
 import json
+import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,9 @@ from tests.flows.company import Company
 from tests.flows.processes import Application
 from wecom_app.cli.repair import inbox_group, jobs_group
 from wecom_app.cli.tables import echo_table
-from wecom_app.clock import ManualClock
 from wecom_app.config import Settings
-from wecom_app.simulator.config import SimulatorConfig
-from wecom_app.simulator.server import Simulator
+from wecom_app.simulator.http_server import SimulatorServer
+from wecom_app.simulator.server import RunningServer
 
 
 class Terminal:
@@ -45,9 +46,9 @@ def open_terminal(database_url: str, folder: Path, monkeypatch: pytest.MonkeyPat
     return Terminal(database_url)
 
 
-def fail_twice(company: Company) -> list[str]:
+def fail_twice(company: Company, channel: Any = None) -> list[str]:
     """Let the callbacks of two customers fail for good; return the two."""
-    channel = company.make_channel()
+    channel = channel or company.make_channel()
 
     def fail(point: str) -> None:
         if point == "event.before_commit":
@@ -169,30 +170,30 @@ def test_unknown_ids_and_missing_databases_are_told(company: Company, terminal: 
 
 
 @pytest.mark.slow
-def test_a_repair_beside_a_running_system_is_carried_out_by_it(
-    database_url: str, tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    config = SimulatorConfig()
-    simulator = Simulator(config, clock)
-    simulator.faults.add("gettoken", errcode=40013)
-    terminal = open_terminal(database_url, tmp_path, monkeypatch)
-    with simulator.listen() as server:
-        application = Application(
-            {
-                "WECOM_CORP_ID": config.corp_id,
-                "WECOM_AGENT_ID": str(config.agent_id),
-                "WECOM_SECRET": config.secret,
-                "WECOM_CALLBACK_TOKEN": config.callback_token,
-                "WECOM_CALLBACK_AES_KEY": config.callback_aes_key,
-                "WECOM_API_BASE_URL": server.url,
-                "DATABASE_URL": database_url,
-                "SECRET_KEY": "a-secret-key-for-tests-only",
-            },
-            tmp_path,
-        )
+def test_a_repair_beside_a_running_system_is_carried_out_by_it(company: Company, tmp_path: Path) -> None:
+    channel = company.make_channel(tags=company.make_tags("护肤"))
+    fail_twice(company, channel)
+    company.runtime.stop()
+    pushed = threading.Event()
+
+    def far_side(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"].endswith("/mark_tag"):
+            pushed.set()
+        return company.simulator.wsgi(environ, start_response)
+
+    with RunningServer(SimulatorServer("127.0.0.1", 0, far_side)) as server:
+        settings = environment_of(company.settings) | {"WECOM_API_BASE_URL": server.url}
+        application = Application(settings, tmp_path)
         application.start()
         try:
-            assert "还没有" not in terminal(jobs_group, "list").output
+            assert application.run("jobs", "replay", "--dead") == "已重新排队 2 个"
+            assert pushed.wait(30)
         finally:
             application.kill()
-        simulator.stop()
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the environment in which another process reads the same settings."""
+    values = settings.model_dump(exclude_none=True).items()
+    plain = {name: getattr(value, "get_secret_value", lambda value=value: value)() for name, value in values}
+    return {name.upper(): str(value) for name, value in plain.items()}

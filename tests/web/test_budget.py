@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+
 from tests.flows.company import Company
 from tests.web.asking import add_customer, ask, make_key
-
 from wecom_app.errors import WeComError
 from wecom_app.models import TagOperation
 

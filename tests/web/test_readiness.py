@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
 from tests.adapters.jobs.job_tools import wait_for_log
 from tests.flows.company import Company
-
 from wecom_app import db
 
 

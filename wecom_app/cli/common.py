@@ -55,8 +55,8 @@ def set_up_logging(level: str) -> None:
     """Send log lines to standard error, as JSON."""
     logging.basicConfig(level=level.upper(), format="%(message)s", stream=sys.stderr)
     # Debug lines of the first three hold URLs, and WeCom's URLs hold tokens; the others only chat.
-    for name in ("urllib3", "wechatpy", "requests", "alembic", "apscheduler"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in ("urllib3", "wechatpy", "requests", "alembic", "apscheduler", "procrastinate", "waitress.queue"):
+        logging.getLogger(name).setLevel(logging.ERROR if name == "waitress.queue" else logging.WARNING)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

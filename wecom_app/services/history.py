@@ -26,8 +26,8 @@ class Act:
     parent_id: int | None = None
 
 
-def record(session: Session, units: Sequence[UnitRows], act: Act, now: datetime, *, expired: Container[UnitKey]) -> int:
-    """Write one change set with an event per changed tag; return its id."""
+def record(session: Session, units: Sequence[UnitRows], act: Act, now: datetime, *, expired: bool = False) -> int:
+    """Write one change set with an event per changed tag; return its id. With `expired` the tags ran out."""
     change_set = ChangeSet(
         at=now,
         actor_kind=act.actor_kind,

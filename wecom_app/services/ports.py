@@ -240,7 +240,7 @@ class JobPage:
 
 
 class JobQueue(Protocol):
-    """Durable work, at least once; the contract that both engines keep (tests/adapters/job_contract).
+    """Durable work, at least once; the contract that both engines keep (tests/adapters/jobs).
 
     *key*: jobs of one (lane, key) run one at a time in order of id, a job in retry back-off keeps its place,
     priority is ignored inside a key, and keyed jobs are never enqueued with run_at (ValueError).

@@ -28,8 +28,6 @@ from wecom_app.services.sightings import Seen
 
 MAX_ROUNDS = 4
 """Looks in one run; what is still open then is left to the next run."""
-SETTLE_S = 10.0
-"""After an unknown outcome: a request may still be applied until the call's own time-out."""
 
 Answered = Sequence[tuple[Push, Answer]]
 
@@ -149,8 +147,8 @@ def _send(runtime: Runtime, push: Push) -> Answered:
     except (WeComThrottled, WeComMisconfigured) as error:
         raise NoAnswer(push, Answer(counts=False, refused=True, reason=error.message), error) from None
     except WeComUnavailable as error:
-        error.retry_after_s = SETTLE_S
-        raise NoAnswer(push, Answer(counts=False, reason=error.message), error) from None
+        error.retry_after_s = error.settle_s or None
+        raise NoAnswer(push, Answer(counts=False, refused=not error.settle_s, reason=error.message), error) from None
     except WeComTagGone as error:
         library.confirm(runtime, frozenset(push.tag_ids))
         return [(push, Answer(refused=True, reason=error.message))]

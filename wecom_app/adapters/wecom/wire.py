@@ -135,7 +135,12 @@ def _is_unconnected(error: Exception) -> bool:
 
 def _answer(api: Api, reply: _Reply, request: Request) -> Json:
     if reply.failure:
-        raise WeComUnavailable(f"暂时连不上企业微信（{reply.failure}），系统会自动重试", api=api.path)
+        error = WeComUnavailable(f"暂时连不上企业微信（{reply.failure}），系统会自动重试", api=api.path)
+        if reply.unsent:
+            error.settle_s = 0.0
+        elif not reply.broken:
+            error.settle_s = api.read_s
+        raise error
     _check_status(api, reply)
     answer = _decoded(reply.content)
     if answer is None:

@@ -175,10 +175,17 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_job_ready",
-            ["lane", "priority", "id"],
+            ["lane", sa.literal_column("priority DESC"), "id", "run_at"],
             unique=False,
             sqlite_where=sa.text("state IN ('waiting', 'retrying')"),
             postgresql_where=sa.text("state IN ('waiting', 'retrying')"),
+        )
+        batch_op.create_index(
+            "ix_job_retrying_unique",
+            ["kind", "unique"],
+            unique=False,
+            sqlite_where=sa.text("\"unique\" IS NOT NULL AND state = 'retrying'"),
+            postgresql_where=sa.text("\"unique\" IS NOT NULL AND state = 'retrying'"),
         )
         batch_op.create_index("ix_job_state", ["state", "id"], unique=False)
         batch_op.create_index(
@@ -601,6 +608,7 @@ def downgrade() -> None:
             sqlite_where=sa.text("state IN ('waiting', 'retrying')"),
             postgresql_where=sa.text("state IN ('waiting', 'retrying')"),
         )
+        batch_op.drop_index("ix_job_retrying_unique")
         batch_op.drop_index(
             "ix_job_lease",
             sqlite_where=sa.text("state = 'running'"),
