@@ -169,9 +169,21 @@ def test_an_update_whose_reply_is_lost_ends_equal(company: Company) -> None:
     assert read(company, channel)["sync"]["state"] == "synced"
 
 
+def test_an_edit_taken_back_after_a_lost_reply_is_taken_back_at_wecom_too(company: Company) -> None:
+    channel = company.make_channel()
+    company.simulator.faults.add(UPDATE, "lost_reply", times=1)
+    patch(company, channel, {"staff": ["wang"]})
+
+    patch(company, channel, {"staff": ["zhang"]})
+    company.settle_later(30)
+
+    assert there(company, channel)["user"] == ["zhang"]
+
+
 @pytest.mark.parametrize("point", ["channel.before_update", "channel.after_update"])
 def test_an_edit_cut_short_by_a_crash_is_finished(company: Company, point: str) -> None:
     channel = company.make_channel()
+    company.settle_later(70, step=70)
     company.crash_hook = once(point, crash)
 
     with pytest.raises(SimulatedCrash):

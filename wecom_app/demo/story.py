@@ -88,7 +88,7 @@ def _lose_a_reply(stage: Stage) -> Scan:
     stage.tell.act(f"第 1 位客户「{scan.name}」扫了「{scan.plan.name}」，打标签时网络断了")
     stage.tell.sides(
         wecom=f"已打上 {len(_tags_there(stage, scan))} 个标签，但给我们的回包丢了",
-        ours="不知道成没成：不盲目重打，10 秒后先查再定（结果见最后）",
+        ours="不知道成没成：不盲目重打，稍后先查再定（结果见最后）",
     )
     return scan
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from wecom_app.models import ChangeSet, TagEvent
 from wecom_app.services.tag_units import UnitRows
 
+NEW_CHANGE_SET = insert(ChangeSet).returning(ChangeSet.id)
 KEPT = ("wanted", "source_kind", "source_ref", "actor", "evidence", "set_at", "expires_at")
 
 
@@ -28,22 +29,21 @@ class Act:
 
 def record(session: Session, units: Sequence[UnitRows], act: Act, now: datetime, *, expired: bool = False) -> int:
     """Write one change set with an event per changed tag; return its id. With `expired` the tags ran out."""
-    change_set = ChangeSet(
-        at=now,
-        actor_kind=act.actor_kind,
-        actor_ref=act.actor_ref,
-        reason=act.reason,
-        parent_id=act.parent_id,
-    )
-    session.add(change_set)
-    session.flush()
+    change_set = {
+        "at": now,
+        "actor_kind": act.actor_kind,
+        "actor_ref": act.actor_ref,
+        "reason": act.reason,
+        "parent_id": act.parent_id,
+    }
+    change_set_id: int = session.connection().execute(NEW_CHANGE_SET, change_set).scalar_one()
     rows = [
-        _event(unit, tag_id, change_set.id, act, now, expired=expired)
+        _event(unit, tag_id, change_set_id, act, now, expired=expired)
         for unit in units
         for tag_id in unit.changed_tag_ids()
     ]
     session.connection().execute(insert(TagEvent), rows)
-    return change_set.id
+    return change_set_id
 
 
 def _event(

@@ -106,9 +106,7 @@ def _gauges(given: Runtime) -> CollectorRegistry:
     with given.read() as session:
         for (lane, state), count in given.queue.count_by_state(session).items():
             jobs.labels(lane, state).set(count)
-        query = select(InboxEvent.state, func.count(), func.min(InboxEvent.received_at)).group_by(
-            InboxEvent.state
-        )
+        query = select(InboxEvent.state, func.count(), func.min(InboxEvent.received_at)).group_by(InboxEvent.state)
         for state, count, first in session.execute(query):
             events.labels(state).set(count)
             if state == "waiting" and first is not None:
