@@ -41,7 +41,7 @@ LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"`([^`\n]+)`")
 FILE = re.compile(r"[\w.-]*(?:/[\w.-]+)*\.(?:py|md|sh|toml|js|css|html)")
-FOLDER = re.compile(r"(?:wecom_app|tests|docs|examples|scripts|templates|static)(?:/[\w-]+)*/?")
+FOLDER = re.compile(r"(?:wecom_app|tests|benchmarks|docs|examples|scripts|templates|static)(?:/[\w-]+)*/?")
 TEST = re.compile(r"test_\w+")
 METRIC = re.compile(r"wecom_app_\w+")
 
@@ -97,7 +97,7 @@ def table_of(document: str, first_cell: str) -> list[list[str]]:
 
 @cache
 def source_files() -> frozenset[str]:
-    folders = ("wecom_app", "tests", "docs", "examples", "scripts", "templates", "static", ".ci")
+    folders = ("wecom_app", "tests", "benchmarks", "docs", "examples", "scripts", "templates", "static", ".ci")
     paths = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
     return frozenset(path.relative_to(ROOT).as_posix() for path in [*paths, *ROOT.glob("*.*")])
 
@@ -190,6 +190,13 @@ def test_every_make_target_that_is_shown_exists(document: str) -> None:
     for line in lines:
         if line.startswith("make "):
             assert line.split()[1] in targets, f"{document}: {line}"
+
+
+@pytest.mark.parametrize("document", documents())
+def test_every_module_that_is_run_exists(document: str) -> None:
+    for module in re.findall(r"python3? -m ([\w.]+)", read(document)):
+        path = ROOT / module.replace(".", "/")
+        assert path.with_suffix(".py").exists(), f"{document}: {module}"
 
 
 @pytest.mark.parametrize("readme", READMES)

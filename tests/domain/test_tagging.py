@@ -246,7 +246,7 @@ def history(wishes: list[Wish]) -> list[tuple[Unit, Wish, Decision]]:
 
 
 @given(st.lists(WISHES, max_size=12).map(history))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_the_holder_never_ranks_below_a_claim(steps: list[tuple[Unit, Wish, Decision]]) -> None:
     for _, _, decision in steps:
         held, claims = decision.unit.held, decision.unit.claims
@@ -254,7 +254,7 @@ def test_the_holder_never_ranks_below_a_claim(steps: list[tuple[Unit, Wish, Deci
 
 
 @given(st.lists(WISHES, max_size=12).map(history))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_no_source_wants_two_values_and_no_person_waits(steps: list[tuple[Unit, Wish, Decision]]) -> None:
     for _, _, decision in steps:
         unit = decision.unit
@@ -264,7 +264,7 @@ def test_no_source_wants_two_values_and_no_person_waits(steps: list[tuple[Unit, 
 
 
 @given(st.lists(WISHES, max_size=12).map(history))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_a_lower_rank_never_moves_the_value(steps: list[tuple[Unit, Wish, Decision]]) -> None:
     for before, wish, decision in steps:
         if before.held is not None and wish.source.rank < before.held.source.rank:
@@ -273,7 +273,7 @@ def test_a_lower_rank_never_moves_the_value(steps: list[tuple[Unit, Wish, Decisi
 
 
 @given(st.lists(WISHES, max_size=12).map(history))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_an_act_of_a_person_leaves_no_claims(steps: list[tuple[Unit, Wish, Decision]]) -> None:
     for _, wish, decision in steps:
         if wish.source.is_person and decision.refused is None:
@@ -282,7 +282,7 @@ def test_an_act_of_a_person_leaves_no_claims(steps: list[tuple[Unit, Wish, Decis
 
 
 @given(st.lists(WISHES, max_size=12).map(history))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_changed_says_whether_the_value_differs(steps: list[tuple[Unit, Wish, Decision]]) -> None:
     for before, _, decision in steps:
         old = before.held.tag_id if before.held else None
@@ -291,7 +291,7 @@ def test_changed_says_whether_the_value_differs(steps: list[tuple[Unit, Wish, De
 
 
 @given(st.lists(WISHES, max_size=12).map(history))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_letting_go_gives_the_best_claim(steps: list[tuple[Unit, Wish, Decision]]) -> None:
     for before, wish, decision in steps:
         held = before.held
@@ -307,7 +307,7 @@ def test_letting_go_gives_the_best_claim(steps: list[tuple[Unit, Wish, Decision]
 
 
 @given(st.lists(WISHES, max_size=12).map(history), WISHES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_a_wish_said_twice_in_a_row_changes_nothing_more(steps: list[tuple[Unit, Wish, Decision]], wish: Wish) -> None:
     unit = steps[-1][2].unit if steps else Unit(None)
     once = decide(unit, wish).unit

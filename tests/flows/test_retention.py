@@ -59,12 +59,16 @@ def add_events(company: Company, states: Sequence[str]) -> None:
 @pytest.mark.both
 def test_a_handled_callback_loses_its_text_after_thirty_days(company: Company) -> None:
     scan(company)
-    with_text = (InboxEvent.body.is_not(None), InboxEvent.fields.is_not(None))
+
+    def texts() -> tuple[int, int]:
+        columns = (InboxEvent.body, InboxEvent.fields)
+        body, fields = [count(company, InboxEvent, column.is_not(None)) for column in columns]
+        return body, fields
 
     sweep(company, after_days=29.9)
-    assert count(company, InboxEvent, *with_text) == 1
+    assert texts() == (1, 1)
     sweep(company, after_days=0.2)
-    assert count(company, InboxEvent, *with_text) == 0
+    assert texts() == (0, 0)
     (event,) = company.get("/inbox")["items"]
     assert company.get(f"/inbox/{event['id']}")["fields"] is None
     refused = company.post(f"/inbox/{event['id']}/replay", None, expect=409)
@@ -134,6 +138,18 @@ def test_calls_answers_and_ended_jobs_go_after_their_time(company: Company) -> N
     assert count(company, ApiCall) > 0
     sweep(company, after_days=11)
     assert count(company, ApiCall) == 0
+
+
+def test_calls_that_wait_to_be_logged_are_written_at_the_end(company: Company, database_url: str) -> None:
+    company.make_tags("护肤")
+    assert count(company, ApiCall) == 0
+
+    company.runtime.stop()
+
+    reopened = Database(database_url)
+    with reopened.read() as session:
+        assert "gettoken" in session.scalars(select(ApiCall.api)).all()
+    reopened.close()
 
 
 def test_the_days_are_settings(database_url: str, clock: ManualClock) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.services.shop import Shop
 
+from tests.services.shop import Shop
 from wecom_app.bootstrap import open_store
 from wecom_app.clock import ManualClock
 from wecom_app.config import load_settings

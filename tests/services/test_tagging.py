@@ -4,8 +4,8 @@ from datetime import UTC
 from typing import Any
 
 import pytest
-from tests.services.shop import API, CAMPAIGN, CHANNEL, PERSON, RULE, Shop, in_seconds
 
+from tests.services.shop import API, CAMPAIGN, CHANNEL, PERSON, RULE, Shop, in_seconds
 from wecom_app.domain.tagging import Source
 from wecom_app.domain.vocabulary import Mirror, Scope, Selection, SourceKind
 from wecom_app.errors import InvalidInput

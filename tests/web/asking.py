@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tests.flows.company import Company
 from werkzeug.test import TestResponse
 
+from tests.flows.company import Company
 from wecom_app.services import accounts
 
 API = "/api/v1"
@@ -15,9 +15,7 @@ def ask(
 ) -> TestResponse:
     """Ask with the company's own key; further headers are given with underscores in their names."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return company.client.open(
-        API + path, method=method, json=body, data=data, headers={**company.headers, **named}
-    )
+    return company.client.open(API + path, method=method, json=body, data=data, headers={**company.headers, **named})
 
 
 def make_key(company: Company, *scopes: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.conftest import START
 from tests.flows.company import CALLBACK, Company, open_company, settings_for
 from tests.web.sender import Sender

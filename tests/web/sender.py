@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from tests.flows.company import Company
 from werkzeug.test import TestResponse
+
+from tests.flows.company import Company
 
 PATH = "/wecom/callback"
 TIMESTAMP, NONCE = "1700000000", "263014780"

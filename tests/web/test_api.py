@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.conftest import START
 from tests.flows.company import Company, open_company
 from tests.web.asking import add_customer, ask
-
 from wecom_app.clock import ManualClock
 from wecom_app.domain.tagging import Source
 from wecom_app.domain.vocabulary import SourceKind
@@ -148,7 +148,11 @@ def with_person(company: Company, external_userid: str, *, remove: str) -> None:
 
 @pytest.mark.both
 def test_a_new_group_is_returned_with_made_keys_and_exists_at_wecom_after_a_moment(company: Company) -> None:
-    body = {"name": "意向度", "dimension": "behaviour", "tags": [{"name": "高"}, {"name": "Low", "key": "interest.low"}]}
+    body = {
+        "name": "意向度",
+        "dimension": "behaviour",
+        "tags": [{"name": "高"}, {"name": "Low", "key": "interest.low"}],
+    }
 
     made = company.post("/tag-groups", body)
 
@@ -178,13 +182,12 @@ def test_a_new_group_is_returned_with_made_keys_and_exists_at_wecom_after_a_mome
     assert {tag["sync"]["state"] for tag in group["tags"]} == {"synced"}
 
 
-@pytest.mark.parametrize("name", ["selection", "scope", "mirror"])
-def test_a_group_keeps_what_was_chosen(company: Company, name: str) -> None:
-    chosen = {"selection": "single", "scope": "relation", "mirror": "none"}[name]
+def test_a_group_keeps_what_was_chosen(company: Company) -> None:
+    chosen = {"dimension": "journey", "selection": "single", "scope": "relation", "mirror": "none"}
 
-    made = company.post("/tag-groups", {"name": "意向", "dimension": "journey", name: chosen})
+    made = company.post("/tag-groups", {"name": "意向", **chosen})
 
-    assert made[name] == chosen
+    assert made.items() >= chosen.items()
 
 
 def test_tags_of_a_group_that_is_not_mirrored_stay_local(company: Company) -> None:
@@ -295,16 +298,17 @@ def test_a_job_is_listed_with_what_it_is_for(company: Company) -> None:
     ]
 
 
-@pytest.mark.parametrize("state", ["waiting", "done", "ignored", "failed"])
-def test_callbacks_can_be_listed_by_state(company: Company, state: str) -> None:
+def test_callbacks_can_be_listed_by_state(company: Company) -> None:
     add_customer(company)
     company.simulator.act("system", "unknown_event", event="brand_new", change_type="")
     company.settle()
 
-    listed = company.get(f"/inbox?state={state}")["items"]
+    listed = {
+        state: [event["event"] for event in company.get(f"/inbox?state={state}")["items"]]
+        for state in ("waiting", "done", "ignored", "failed")
+    }
 
-    assert len(listed) == {"done": 1, "ignored": 1}.get(state, 0)
-    assert {event["state"] for event in listed} <= {state}
+    assert listed == {"waiting": [], "done": ["change_external_contact"], "ignored": ["brand_new"], "failed": []}
 
 
 def test_jobs_can_be_listed_by_state(company: Company) -> None:
@@ -366,7 +370,7 @@ def test_pages_are_full_and_together_give_the_whole_list_once(busy: Busy, path: 
 
     assert len(pages) >= 3
     assert [len(page) for page in pages[:-1]] == [2] * (len(pages) - 1)
-    assert sum(pages, []) == whole
+    assert [item for page in pages for item in page] == whole
 
 
 @pytest.mark.parametrize("path", LISTS)
@@ -386,7 +390,12 @@ def test_what_comes_in_while_pages_are_read_shifts_nothing(busy: Busy, path: str
     add_customer(busy.company)
     busy.company.post(f"/customers/{busy.customer}/tags", {"add": [key]}, 200)
 
-    assert busy.company.get(f"{path}?limit=2&cursor={cursor}")["items"] == whole[2:4]
+    following = busy.company.get(f"{path}?limit=2&cursor={cursor}")["items"]
+    assert [name_of(item) for item in following] == [name_of(item) for item in whole[2:4]]
+
+
+def name_of(item: Any) -> Any:
+    return item["external_userid"] if "external_userid" in item else item["id"]
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
+
 from tests.flows.company import Company
 from tests.web.asking import API, ask, assert_error, make_key
-
 from wecom_app.models import ApiKey
 from wecom_app.web import HEADERS, create_web
 
@@ -55,9 +55,7 @@ NO_KEYS = {
 def test_what_is_not_a_key_opens_nothing(company: Company, form: str) -> None:
     key = company.headers["Authorization"].removeprefix("Bearer ")
     prefix, _, secret = key.partition(".")
-    text = NO_KEYS[form].format(
-        key=key, prefix=prefix, secret=secret, capitals=secret.upper(), short=key[:-1]
-    )
+    text = NO_KEYS[form].format(key=key, prefix=prefix, secret=secret, capitals=secret.upper(), short=key[:-1])
 
     assert_error(company.client.get(f"{API}/tags", headers={"Authorization": text}), 401, "not_signed_in")
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from tests.flows.company import Company
 from tests.web.asking import ask, assert_error
 
@@ -40,7 +41,7 @@ def test_a_channel_made_while_wecom_is_down_is_kept_and_finished_later(company: 
     assert made["sync"]["reason"]
     assert company.get(f"/channels/{made['id']}") == made
     company.simulator.faults.clear()
-    company.settle_later(120)
+    company.settle_later(120, step=15)
     assert_finished(company)
 
 
@@ -49,7 +50,7 @@ def test_one_unanswered_call_leads_to_one_code_in_the_end(company: Company, kind
     company.simulator.faults.add(ADD_WAY, kind, times=1)
 
     company.post("/channels", CHANNEL)
-    company.settle_later(120)
+    company.settle_later(120, step=15)
 
     assert_finished(company)
 
@@ -59,7 +60,7 @@ def test_a_lost_reply_to_the_creation_makes_no_second_code(company: Company) -> 
     company.simulator.faults.add(ADD_WAY, "lost_reply", times=1)
 
     made = company.post("/channels", CHANNEL)
-    company.settle_later(120)
+    company.settle_later(120, step=15)
 
     assert made["config_id"] is None
     assert_finished(company)
@@ -70,7 +71,7 @@ def test_lost_replies_again_and_again_make_no_second_code(company: Company) -> N
     company.simulator.faults.add(ADD_WAY, "lost_reply", times=3)
 
     company.post("/channels", CHANNEL)
-    company.settle_later(180)
+    company.settle_later(180, step=20)
 
     assert_finished(company)
 
@@ -80,7 +81,7 @@ def test_a_passing_refusal_keeps_the_channel(company: Company, errcode: int) -> 
     company.simulator.faults.add(ADD_WAY, "errcode", errcode=errcode, times=1)
 
     assert company.post("/channels", CHANNEL)["sync"]["state"] == "pending"
-    company.settle_later(180)
+    company.settle_later(180, step=20)
 
     assert_finished(company)
 
@@ -89,7 +90,7 @@ def test_wecom_down_for_ten_minutes_loses_no_channel(company: Company) -> None:
     company.simulator.faults.add("*", "down", for_s=600)
 
     company.post("/channels", CHANNEL)
-    company.settle_later(900, step=20)
+    company.settle_later(900, step=60)
 
     assert_finished(company)
 
@@ -97,7 +98,7 @@ def test_wecom_down_for_ten_minutes_loses_no_channel(company: Company) -> None:
 def test_a_channel_that_was_kept_brings_in_customers_once_it_has_its_code(company: Company) -> None:
     company.simulator.faults.add(ADD_WAY, "down", for_s=30)
     company.post("/channels", CHANNEL)
-    company.settle_later(120)
+    company.settle_later(120, step=15)
 
     scanned = company.simulator.scan(channel(company)["config_id"])
     company.settle()
@@ -111,7 +112,7 @@ def test_an_unknown_member_is_refused_and_nothing_is_kept(company: Company) -> N
 
     assert assert_error(answer, 422, "invalid_input")["details"]["errcode"] == 40003
     assert company.get("/channels")["items"] == []
-    company.settle_later(120)
+    company.settle_later(120, step=15)
     assert codes_at_wecom(company) == []
     assert company.get("/jobs?state=dead")["items"] == []
 
@@ -121,7 +122,7 @@ def test_the_state_of_a_refused_channel_is_free_again(company: Company) -> None:
     assert ask(company, "POST", "/channels", CHANNEL | {"staff": ["nobody"]}).status_code == 422
 
     assert company.post("/channels", CHANNEL)["state"] == "poster-1"
-    company.settle_later(120)
+    company.settle_later(120, step=15)
     assert_finished(company)
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from tests.flows.company import Company
 from tests.web.asking import add_customer, ask, assert_error, make_key
 

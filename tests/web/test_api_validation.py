@@ -1,12 +1,12 @@
-"""What the API does not take: each wrong request is a 422 that names the field, on both databases, and changes nothing."""
+"""What the API does not take: each wrong request is a 422 that names the field, and changes nothing."""
 
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
+
 from tests.flows.company import Company
 from tests.web.asking import API, ask, assert_error
-
 from wecom_app.models import Channel, CustomerTag, Tag, TagGroup
 
 GROUP: dict[str, Any] = {"name": "意向", "dimension": "behaviour"}
@@ -196,7 +196,9 @@ def test_an_unknown_state_is_refused_with_the_known_ones_named(standing: Standin
 
 
 def test_validation_speaks_without_the_values_given(standing: Standing) -> None:
-    answer = ask(standing.company, "POST", "/tag-groups", GROUP | {"name": "canary" * 9, "canary-field": "canary-value"})
+    answer = ask(
+        standing.company, "POST", "/tag-groups", GROUP | {"name": "canary" * 9, "canary-field": "canary-value"}
+    )
 
     assert "canary-value" not in answer.get_data(as_text=True)
     assert "canarycanary" not in answer.get_data(as_text=True)

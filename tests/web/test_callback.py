@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from sqlalchemy import select
+from wechatpy.work.crypto import WeChatCrypto
+
 from tests.flows.company import Company
 from tests.web.conftest import open_receiver
 from tests.web.sender import ENVELOPES, MESSAGE, PATH, ROTATED, SAME_TOKEN, SAMPLE, Sender, as_xml, deliver, post
-from wechatpy.work.crypto import WeChatCrypto
-
 from wecom_app.clock import ManualClock
 from wecom_app.models import InboxEvent
 

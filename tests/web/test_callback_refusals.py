@@ -1,7 +1,7 @@
 """`/wecom/callback` refuses whatever is not provably WeCom's, always with the same bytes, and is never upset by it."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
+from werkzeug.test import TestResponse
+
 from tests.conftest import START
 from tests.flows.company import Company
 from tests.web.conftest import open_receiver
 from tests.web.sender import MESSAGE, PATH, ROTATED, SAMPLE, Sender, as_xml, post
-from werkzeug.test import TestResponse
-
 from wecom_app.clock import ManualClock
 from wecom_app.models import InboxEvent
 
@@ -154,7 +154,6 @@ def test_a_refusal_is_an_empty_403(refusal: Shape) -> None:
     status, body, headers = refusal
 
     assert (status, body, dict(headers)["Content-Length"]) == (403, b"", "0")
-
 
 
 @pytest.mark.parametrize("cause", REFUSED)

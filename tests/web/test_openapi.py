@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+
 from tests.flows.company import Company
 from tests.web.asking import add_customer, ask
 
@@ -121,7 +122,9 @@ def customer(standing_company: Company) -> str:
         "/jobs",
     ],
 )
-def test_what_is_read_has_the_shape_described(standing_company: Company, customer: str, document: Any, path: str) -> None:
+def test_what_is_read_has_the_shape_described(
+    standing_company: Company, customer: str, document: Any, path: str
+) -> None:
     content = operations(document)[("GET", PREFIX + path)]["responses"]["200"]["content"]
 
     answer = standing_company.get(path.format(channel_id=1, external_userid=customer))

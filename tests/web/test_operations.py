@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
+
 from tests.flows.company import Company, settings_for
 from tests.web.asking import add_customer, assert_error
 from tests.web.sender import Sender, deliver, event_xml
-
 from wecom_app import db
 from wecom_app.clock import ManualClock
 from wecom_app.simulator.config import SimulatorConfig

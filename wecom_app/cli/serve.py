@@ -21,6 +21,7 @@ from wecom_app.simulator.config import SimulatorConfig
 from wecom_app.simulator.server import serve as serve_simulator
 from wecom_app.version import __version__
 from wecom_app.web import create_web
+from wecom_app.web.api.welcomes import MAX_UPLOAD
 
 THREADS = 16
 CONNECTION_LIMIT = 1000
@@ -48,7 +49,7 @@ def serve(settings: Settings, host: str, port: int, no_worker: bool) -> None:
         connection_limit=CONNECTION_LIMIT,
         channel_timeout=CHANNEL_TIMEOUT_S,
         asyncore_use_poll=True,
-        max_request_body_size=1024 * 1024,
+        max_request_body_size=MAX_UPLOAD,
         ident="",
     )
     if not no_worker:

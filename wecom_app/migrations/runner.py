@@ -1,6 +1,7 @@
 """Bringing a database to head, checking that it is there, and backing it up first; used by the commands and tests."""
 
 import sqlite3
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -19,7 +20,8 @@ ADVISORY_LOCK = 0x7765636F6D
 
 def upgrade(database: Database) -> None:
     """Bring the database to the newest revision; a database that is newer than this program is refused."""
-    with database.engine.connect() as connection, connection.begin():
+    with database.write() as session:
+        connection = session.connection()
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
         _refuse_newer(connection)
@@ -75,7 +77,9 @@ def _back_up(database: Database, clock: Clock) -> Path | None:
     return target
 
 
+@cache
 def _scripts() -> ScriptDirectory:
+    """Return this program's revisions: read once, since `/readyz` asks for the newest again and again."""
     return ScriptDirectory.from_config(_config())
 
 

@@ -262,9 +262,7 @@ def upgrade() -> None:
         sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("body", sa.Text(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["api_key_id"], ["api_key.id"], name=op.f("fk_idempotency_record_api_key_id")
-        ),
+        sa.ForeignKeyConstraint(["api_key_id"], ["api_key.id"], name=op.f("fk_idempotency_record_api_key_id")),
         sa.PrimaryKeyConstraint("api_key_id", "key", name=op.f("pk_idempotency_record")),
     )
     op.create_table(
@@ -479,9 +477,7 @@ def upgrade() -> None:
         sa.Column("after", sa.JSON(), nullable=True),
         sa.Column("event_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["change_set_id"], ["change_set.id"], name=op.f("fk_tag_event_change_set_id")
-        ),
+        sa.ForeignKeyConstraint(["change_set_id"], ["change_set.id"], name=op.f("fk_tag_event_change_set_id")),
         sa.ForeignKeyConstraint(["customer_id"], ["customer.id"], name=op.f("fk_tag_event_customer_id")),
         sa.ForeignKeyConstraint(["tag_id"], ["tag.id"], name=op.f("fk_tag_event_tag_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tag_event")),

@@ -55,6 +55,8 @@ class Endpoint:
     query: type[BaseModel] = NoQuery
     body: type[BaseModel] = NoBody
     status: int = 200
+    max_body: int | None = None
+    """Bytes that a request may have, where it is more than elsewhere."""
 
     @property
     def name(self) -> str:
@@ -63,6 +65,8 @@ class Endpoint:
 
 def serve(endpoint: Endpoint, **path: Any) -> Response:
     """Answer one request to an endpoint."""
+    if endpoint.max_body is not None:
+        request.max_content_length = endpoint.max_body
     caller = _caller(endpoint.scope)
     if not all(_can_be_stored(value) for value in path.values()):
         raise NotFound

@@ -33,7 +33,6 @@ def upload_media(call: Call) -> BaseModel:
         raise InvalidInput(
             f"文件不能超过 {media.LARGEST // media.MEGABYTE} MB，请压缩后再上传", details={"file": "过大"}
         )
-    request.max_content_length = MAX_UPLOAD
     part = request.files.get("file")
     if part is None:
         raise InvalidInput("请以 multipart/form-data 提交，文件放在 file 字段", details={"file": "必填"})
@@ -99,6 +98,7 @@ ENDPOINTS = (
         upload_media,
         MediaOut,
         status=201,
+        max_body=MAX_UPLOAD,
     ),
     Endpoint("GET", "/media/<int:media_id>", KeyScope.READ, "一个欢迎语附件", get_media, MediaOut),
 )
