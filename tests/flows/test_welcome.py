@@ -137,3 +137,20 @@ def test_a_half_added_customer_is_welcomed_once_with_the_code_of_either_event(co
     company.settle()
 
     assert sent(company) == ["您好"]
+
+
+def test_a_code_that_dies_after_a_definite_refusal_is_not_taken_for_sent(company: Company) -> None:
+    channel = company.make_channel()
+    company.simulator.faults.put(
+        {
+            "rules": [
+                {"api": "externalcontact/send_welcome_msg", "kind": "errcode", "errcode": -1, "times": 1},
+                {"api": "externalcontact/send_welcome_msg", "kind": "errcode", "errcode": 41050},
+            ]
+        }
+    )
+
+    company.simulator.scan(channel["config_id"])
+    company.settle_later(10, step=1)
+
+    assert [record.status for record in records(company)] == ["expired"]

@@ -82,6 +82,7 @@ class Welcome(Base):
     deadline_at: Mapped[datetime]
     text: Mapped[str | None] = mapped_column(Text)
     tries: Mapped[int] = mapped_column(default=0)
+    """Calls whose outcome we do not know: the message may have gone out."""
     errcode: Mapped[int | None]
     reason: Mapped[str | None] = mapped_column(String(200))
     received_at: Mapped[datetime]

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.messages import MAX_TEXT_BYTES, cut_to_bytes, fill, placeholders_in, text, without_name
@@ -63,10 +63,7 @@ def send(runtime: Runtime, args: JobArgs) -> None:
     if runtime.clock.now() >= plan.deadline:
         _finish(runtime, plan, "expired", wording, reason="超过 20 秒时限，未发送")
         return
-    with runtime.write() as session:
-        welcome = session.get_one(Welcome, plan.welcome_id)
-        welcome.tries += 1
-        welcome.text = wording
+    _note(runtime, plan, tries=Welcome.tries + 1, text=wording)
     runtime.crash_point("welcome.before_call")
     _call(runtime, plan, wording, attached)
 
@@ -94,6 +91,8 @@ def _call(runtime: Runtime, plan: Plan, wording: str | None, attached: Attached)
         if not error.retryable:
             _finish(runtime, plan, "failed", wording, reason=error.message, errcode=error.errcode)
             return
+        if error.errcode is not None:
+            _note(runtime, plan, tries=Welcome.tries - 1)
         error.retry_after_s = RETRY_S
         raise
     else:
@@ -245,11 +244,18 @@ def _finish(
     reason: str | None = None,
     errcode: int | None = None,
 ) -> None:
-    with runtime.write() as session:
-        welcome = session.get_one(Welcome, plan.welcome_id)
-        welcome.status = status
-        welcome.text = wording
-        welcome.reason = reason[:200] if reason else None
-        welcome.errcode = errcode
-        welcome.finished_at = runtime.clock.now()
+    _note(
+        runtime,
+        plan,
+        status=status,
+        text=wording,
+        reason=reason[:200] if reason else None,
+        errcode=errcode,
+        finished_at=runtime.clock.now(),
+    )
     runtime.metrics.welcomes.labels(status).inc()
+
+
+def _note(runtime: Runtime, plan: Plan, **values: Any) -> None:
+    with runtime.write() as session:
+        session.execute(update(Welcome).where(Welcome.id == plan.welcome_id).values(**values))
