@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PYTEST := $(BIN)/python -m pytest
+PYTEST := $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast check format clean
+.PHONY: help setup demo test test-fast storm benchmarks check format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -25,6 +25,12 @@ test: $(STAMP) ## Run all tests (on PostgreSQL too where TEST_POSTGRES_URL is se
 
 test-fast: $(STAMP) ## Run the fast tests
 	$(PYTEST) -q -m "not slow and not postgresql"
+
+storm: $(STAMP) ## Kill the application ten times under 2,000 scans and judge both ledgers
+	STORM_SCANS=2000 STORM_KILLS=10 $(BIN)/python -m pytest -q tests/flows/test_storm.py
+
+benchmarks: $(STAMP) ## Run every benchmark and print its figures
+	@for name in intake end_to_end welcome_delay idle_memory; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 check: $(STAMP) ## Style, types and layers
 	$(BIN)/ruff format --check .

@@ -230,6 +230,13 @@ def test_dead_letters_are_listed_by_state_kind_and_error(company: Company) -> No
     assert listed("kind=customer.sync&error=invalid%20literal") == [ids[2]]
 
 
+@pytest.mark.parametrize("field", ["kind", "error"])
+def test_a_filter_that_no_text_could_match_is_refused(company: Company, field: str) -> None:
+    asked = company.client.get(f"/api/v1/jobs?{field}=a%00b", headers=company.headers)
+    posted = company.client.post("/api/v1/jobs/replay", json={field: "a\0b"}, headers=company.headers)
+    assert (asked.status_code, posted.status_code) == (422, 422)
+
+
 def test_at_most_a_thousand_jobs_are_replayed_at_once(company: Company) -> None:
     with company.runtime.write() as session:
         for _ in range(1_030):

@@ -5,9 +5,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from tests.conftest import START
+from tests.services.waiting import wait_until_blocked
 from wecom_app.db import Database
 from wecom_app.errors import AppError, Conflict, InvalidInput, NotSignedIn
 from wecom_app.models import ApiKey, IdempotencyRecord
@@ -202,21 +202,7 @@ def test_of_two_equal_requests_at_once_one_runs(database: Database, caller: Call
     with database.write() as session:
         begin_once(session, caller, "one", "hash", START)
         thread.start()
-        wait_until_somebody_waits(database)
+        wait_until_blocked(thread, database)
     thread.join()
 
     assert [type(found) for found in outcome] == [Conflict]
-
-
-def wait_until_somebody_waits(database: Database) -> None:
-    """Return once another transaction waits for a lock of ours."""
-    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = :name")
-    for _ in range(100_000):
-        if database.is_sqlite:
-            if database._writer_lock._waiting:
-                return
-            continue
-        with database.read() as session:
-            if session.execute(waiting, {"name": database.url.database}).scalar_one():
-                return
-    raise AssertionError("nobody waited")

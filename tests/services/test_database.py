@@ -277,7 +277,7 @@ class Line:
         return self.order
 
     def _take(self, name: str, urgent: bool) -> None:
-        assert self.lock.acquire(urgent=urgent, timeout_s=60)
+        assert self.lock.acquire(urgent=urgent, timeout_s=10)
         self.order.append(name)
         self.lock.release()
 

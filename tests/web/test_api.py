@@ -361,6 +361,7 @@ def pages_of(busy: Busy, path: str, limit: int) -> list[list[Any]]:
         if cursor is None:
             return pages
         assert isinstance(cursor, str)
+        assert len(pages) < 200, "the cursors lead in a circle"
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -1,13 +1,17 @@
 """What the API does not take: each wrong request is a 422 that names the field, and changes nothing."""
 
+import threading
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
 from tests.flows.company import Company
+from tests.services.waiting import wait_until_blocked
 from tests.web.asking import API, ask, assert_error
 from wecom_app.models import Channel, CustomerTag, Tag, TagGroup
+from wecom_app.services import library, taxonomy
+from wecom_app.services.taxonomy import GroupDraft
 
 GROUP: dict[str, Any] = {"name": "意向", "dimension": "behaviour"}
 CHANNEL: dict[str, Any] = {"name": "海报", "source": "门店", "staff": ["zhang"]}
@@ -295,3 +299,18 @@ def test_a_state_that_is_taken_is_a_conflict(company: Company) -> None:
 
     assert assert_error(answer, 409, "name_taken")["details"] == {"state": "poster-1"}
     assert len(company.simulator.calls.of("externalcontact/add_contact_way")) == 1
+
+
+@pytest.mark.both
+def test_of_two_equal_names_at_once_one_is_a_conflict(company: Company) -> None:
+    """On PostgreSQL the second finds the name free and stumbles over it when it writes."""
+    statuses: list[int] = []
+    thread = threading.Thread(target=lambda: statuses.append(ask(company, "POST", "/tag-groups", GROUP).status_code))
+    with company.runtime.write() as session:
+        taxonomy.create_group(session, library.context(company.runtime), GroupDraft("意向", "behaviour"))
+        thread.start()
+        wait_until_blocked(thread, company.runtime.database)
+    thread.join()
+
+    assert statuses == [409]
+    assert [group["name"] for group in company.get("/tag-groups")["items"]] == ["意向"]

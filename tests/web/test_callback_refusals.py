@@ -17,6 +17,7 @@ from tests.web.conftest import open_receiver
 from tests.web.sender import MESSAGE, PATH, ROTATED, SAMPLE, Sender, as_xml, post
 from wecom_app.clock import ManualClock
 from wecom_app.models import InboxEvent
+from wecom_app.web.callback import MAX_BODY
 
 STRANGER = Sender("Stranger", ROTATED.encoding_aes_key, SAMPLE.receiver)
 SEALED = SAMPLE.seal(MESSAGE)
@@ -180,6 +181,29 @@ def test_a_huge_body_of_unknown_length_is_refused_with_the_same_bytes(receiver: 
     )
 
     assert shape(answer) == refusal
+
+
+class CountedStream(BytesIO):
+    """Says how much of it was asked for."""
+
+    taken = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        found = super().read(size)
+        self.taken += len(found)
+        return found
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["length told", "length not told"])
+def test_a_huge_body_is_not_read_to_its_end(receiver: Company, told: bool) -> None:
+    stream = CountedStream(b"<xml>" + b" " * 900_000)
+    environ = {} if told else {"wsgi.input_terminated": True}
+    length = {"content_length": 900_005} if told else {}
+
+    answer = receiver.client.post(PATH, query_string=QUERY, input_stream=stream, environ_overrides=environ, **length)
+
+    assert answer.status_code == 403
+    assert stream.taken <= 2 * MAX_BODY
 
 
 def test_each_digit_of_the_signature_counts(receiver: Company) -> None:

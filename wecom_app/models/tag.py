@@ -24,9 +24,7 @@ class TagGroup(Base):
     """Tags that belong together; mirrored at WeCom according to `mirror`."""
 
     __tablename__ = "tag_group"
-    __table_args__ = (
-        Index("uq_tag_group_live_name", "name", unique=True, sqlite_where=LIVE, postgresql_where=LIVE),
-    )
+    __table_args__ = (Index("uq_tag_group_live_name", "name", unique=True, sqlite_where=LIVE, postgresql_where=LIVE),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     key: Mapped[str] = mapped_column(String(160), unique=True)

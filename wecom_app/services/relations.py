@@ -8,6 +8,9 @@ from sqlalchemy.orm import Session
 from wecom_app.models import Channel, Relation
 from wecom_app.services import cells, customers, sequence
 
+MAX_STATE = 64
+"""customer_channel of an acquisition link, in bytes; whatever is longer was made by nobody we know."""
+
 
 def open_epoch(session: Session, relation: Relation, now: datetime, *, half: bool = False) -> None:
     """Begin a new epoch of a relation; a full one gets a cell for every tag the customer has."""
@@ -49,7 +52,7 @@ def set_state(session: Session, relation: Relation, state: str | None) -> Channe
     if not state:
         return None
     channel = session.execute(select(Channel).where(Channel.state == state)).scalar_one_or_none()
-    relation.state = state
+    relation.state = state[:MAX_STATE]
     relation.channel_id = channel.id if channel else None
     return channel
 

@@ -83,10 +83,7 @@ def edit_tags(call: Call) -> BaseModel:
     return TagEditOut(
         change_set_id=applied.change_set_id,
         tags=[tag_out(view) for view in profile.tags],
-        skipped=[
-            SkippedTag(key=key_of[skip.tag_id], reason=skip.reason)
-            for skip in applied.skipped
-        ],
+        skipped=[SkippedTag(key=key_of[skip.tag_id], reason=skip.reason) for skip in applied.skipped],
     )
 
 
@@ -166,9 +163,7 @@ def history_out(view: HistoryView) -> HistoryOut:
 
 
 ENDPOINTS = (
-    Endpoint(
-        "GET", "/customers", KeyScope.READ, "客户列表，新的在前", list_customers, Page[CustomerOut], PageQuery
-    ),
+    Endpoint("GET", "/customers", KeyScope.READ, "客户列表，新的在前", list_customers, Page[CustomerOut], PageQuery),
     Endpoint(
         "GET",
         "/customers/<external_userid>",

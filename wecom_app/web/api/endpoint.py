@@ -11,8 +11,9 @@ from typing import Any
 
 from flask import Response, g, request
 from pydantic import BaseModel, ValidationError
+from sqlalchemy.exc import IntegrityError
 
-from wecom_app.errors import AppError, InvalidInput, NotAllowed, NotFound, NotSignedIn
+from wecom_app.errors import AppError, Conflict, InvalidInput, NotAllowed, NotFound, NotSignedIn
 from wecom_app.services import accounts
 from wecom_app.services.accounts import Caller, KeyScope, StoredAnswer
 from wecom_app.services.runtime import Runtime
@@ -21,6 +22,8 @@ from wecom_app.web.state import runtime
 PREFIX = "/api/v1"
 MAX_IDEMPOTENCY_KEY = 128
 LARGEST_ID = 2**63 - 1
+UNIQUE_VIOLATION = "23505"
+"""PostgreSQL's SQLSTATE."""
 
 
 class NoQuery(BaseModel):
@@ -100,8 +103,18 @@ def _can_be_stored(value: Any) -> bool:
 
 
 def _answer(endpoint: Endpoint, call: Call) -> StoredAnswer:
-    found = endpoint.view(call)
+    try:
+        found = endpoint.view(call)
+    except IntegrityError as error:
+        if not _is_duplicate(error):
+            raise
+        # Free when it was looked for, taken when it was written: on PostgreSQL two requests can meet.
+        raise Conflict from error
     return StoredAnswer(endpoint.status, found.model_dump_json(by_alias=True))
+
+
+def _is_duplicate(error: IntegrityError) -> bool:
+    return getattr(error.orig, "sqlstate", None) == UNIQUE_VIOLATION or "UNIQUE constraint" in str(error.orig)
 
 
 def _answer_once(endpoint: Endpoint, call: Call, key: str) -> StoredAnswer:

@@ -63,10 +63,7 @@ def _operation(endpoint: Endpoint, references: Any) -> dict[str, Any]:
         "parameters": [*_path_parameters(endpoint), *_query_parameters(endpoint)],
         "responses": {
             str(endpoint.status): _content("成功", references[(endpoint.returns, "serialization")]),
-            **{
-                status: _content(text, {"$ref": "#/components/schemas/Error"})
-                for status, text in ERRORS.items()
-            },
+            **{status: _content(text, {"$ref": "#/components/schemas/Error"}) for status, text in ERRORS.items()},
         },
     }
     if endpoint.body is not NoBody:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from pydantic import BaseModel
 
-from wecom_app.errors import InvalidInput, NotFound
+from wecom_app.errors import InvalidInput
 from wecom_app.services import inbox, repair, traffic
 from wecom_app.services.accounts import KeyScope
 from wecom_app.services.inbox import EventView
@@ -27,8 +27,6 @@ from wecom_app.web.api.schemas_repair import (
     WindowOut,
 )
 
-LARGEST_ID = 2**63 - 1
-
 
 def list_inbox(call: Call) -> BaseModel:
     _check_state(call.query.state, repair.EVENT_STATES)
@@ -41,12 +39,12 @@ def list_inbox(call: Call) -> BaseModel:
 
 def get_inbox_event(call: Call) -> BaseModel:
     with call.runtime.read() as session:
-        found = repair.get_event(session, _id(call, "event_id"))
+        found = repair.get_event(session, call.path["event_id"])
     return InboxDetailOut.model_validate(found, from_attributes=True)
 
 
 def replay_inbox_event(call: Call) -> BaseModel:
-    event_id = _id(call, "event_id")
+    event_id = call.path["event_id"]
     with call.runtime.write() as session:
         job_id = repair.replay_event(session, call.runtime.queue, event_id)
         found = repair.get_event(session, event_id)
@@ -70,17 +68,17 @@ def list_jobs(call: Call) -> BaseModel:
 
 def get_job(call: Call) -> BaseModel:
     with call.runtime.read() as session:
-        return job_out(repair.get_job(session, call.runtime.queue, _id(call, "job_id")))
+        return job_out(repair.get_job(session, call.runtime.queue, call.path["job_id"]))
 
 
 def replay_job(call: Call) -> BaseModel:
     with call.runtime.write() as session:
-        return job_out(repair.replay_job(session, call.runtime.queue, _id(call, "job_id")))
+        return job_out(repair.replay_job(session, call.runtime.queue, call.path["job_id"]))
 
 
 def cancel_job(call: Call) -> BaseModel:
     with call.runtime.write() as session:
-        return job_out(repair.cancel_job(session, call.runtime.queue, _id(call, "job_id")))
+        return job_out(repair.cancel_job(session, call.runtime.queue, call.path["job_id"]))
 
 
 def replay_jobs(call: Call) -> BaseModel:
@@ -91,14 +89,6 @@ def replay_jobs(call: Call) -> BaseModel:
 
 def get_budget(call: Call) -> BaseModel:
     return budget_out(traffic.look(call.runtime))
-
-
-def _id(call: Call, name: str) -> int:
-    """Return an id of the path; one that no database could hold is not found."""
-    value: int = call.path[name]
-    if value > LARGEST_ID:
-        raise NotFound
-    return value
 
 
 def _cursor(value: int | None) -> str | None:

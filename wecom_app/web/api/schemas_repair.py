@@ -6,8 +6,10 @@ from pydantic import BaseModel, Field
 
 from wecom_app.web.api.schemas import Given, InboxOut, Moment, StateQuery
 
-Kind = Annotated[str, Field(min_length=1, max_length=64)]
-ErrorText = Annotated[str, Field(min_length=1, max_length=300)]
+NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL takes no text with a NUL in it."""
+Kind = Annotated[str, Field(min_length=1, max_length=64, pattern=NO_NUL)]
+ErrorText = Annotated[str, Field(min_length=1, max_length=300, pattern=NO_NUL)]
 Cursor = Annotated[int, Field(ge=1, lt=2**63)]
 
 

@@ -54,9 +54,7 @@ def create_tag(call: Call) -> BaseModel:
     given: TagIn = call.body
     with call.runtime.write() as session:
         group = taxonomy.get_group(session, given.group)
-        made = taxonomy.add_tags(
-            session, library.context(call.runtime), group, [TagDraft(given.name, given.key)]
-        )
+        made = taxonomy.add_tags(session, library.context(call.runtime), group, [TagDraft(given.name, given.key)])
         return tag_out(made[0], group)
 
 
@@ -101,9 +99,7 @@ def group_out(group: TagGroup, tags: Sequence[Tag]) -> GroupOut:
 
 
 ENDPOINTS = (
-    Endpoint(
-        "GET", "/tag-groups", KeyScope.READ, "标签组及其标签", list_tag_groups, Page[GroupOut], PageQuery
-    ),
+    Endpoint("GET", "/tag-groups", KeyScope.READ, "标签组及其标签", list_tag_groups, Page[GroupOut], PageQuery),
     Endpoint(
         "POST",
         "/tag-groups",
@@ -115,7 +111,5 @@ ENDPOINTS = (
         status=201,
     ),
     Endpoint("GET", "/tags", KeyScope.READ, "标签列表", list_tags, Page[TagOut], PageQuery),
-    Endpoint(
-        "POST", "/tags", KeyScope.WRITE, "新建标签", create_tag, TagOut, body=TagIn, status=201
-    ),
+    Endpoint("POST", "/tags", KeyScope.WRITE, "新建标签", create_tag, TagOut, body=TagIn, status=201),
 )
