@@ -119,5 +119,7 @@ class Runtime(Store):
         self.database.close()
 
 
+URGENT_LANE = "welcome"
+"""The lane whose work dies within seconds; the others make way for it."""
 LANES: Mapping[str, int] = {"welcome": 8, "event": 4, "push": 4, "bulk": 8, "local": 2}
 """Threads per lane: priorities alone do not protect the welcome message from bulk work."""

@@ -12,6 +12,7 @@ from job_tools import PATIENCE_S, wait_for_log
 import wecom_app.db
 from wecom_app.adapters.jobs import leases
 from wecom_app.adapters.jobs.outcomes import LOST
+from wecom_app.clock import SystemClock
 from wecom_app.services.runtime import SimulatedCrash
 
 
@@ -185,3 +186,32 @@ def test_a_lost_job_says_so_until_it_ends(make_queue, add, view, clock, notes):
     assert queue.step()
 
     assert (view(queue, job_id).state, view(queue, job_id).last_error) == ("done", None)
+
+
+def test_while_welcomes_queue_up_the_other_lanes_run_one_job_at_a_time(database, make_queue, add, view):
+    welcoming, bulk_began, go_on = threading.Event(), threading.Event(), threading.Event()
+
+    def welcome(_runtime, _args):
+        welcoming.set()
+        assert go_on.wait(PATIENCE_S)
+
+    def bulk(_runtime, _args):
+        bulk_began.set()
+        assert go_on.wait(PATIENCE_S)
+
+    queue = make_queue({"welcome": welcome, "bulk": bulk}, lanes={"welcome": 1, "bulk": 4}, clock=SystemClock())
+    queue.start()
+    add(queue, "welcome", lane="welcome")
+    assert welcoming.wait(PATIENCE_S)
+
+    with database.write() as session:
+        jobs = [queue.enqueue(session, "bulk", {"name": None}, lane="bulk") for _ in range(4)]
+    queue.wake()
+    assert bulk_began.wait(PATIENCE_S)
+
+    # What one cycle claims it claims together: the first has begun, so the others were passed over.
+    with database.read() as session:
+        states = [queue.get_job(session, job_id).state for job_id in jobs]
+    assert sorted(states) == ["running", "waiting", "waiting", "waiting"]
+    go_on.set()
+    queue.stop()

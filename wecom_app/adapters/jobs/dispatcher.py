@@ -17,6 +17,7 @@ from wecom_app.adapters.jobs.store import Finished, JobStore
 from wecom_app.clock import Clock
 from wecom_app.db import Database
 from wecom_app.errors import Unavailable
+from wecom_app.services.runtime import URGENT_LANE
 
 POLL_S = 0.2
 """How soon a job is seen that another process enqueued, or that falls due."""
@@ -128,7 +129,11 @@ class Dispatcher:
         if self._draining:
             return {}
         busy = Counter(job.lane for job in self._running.values())
-        return {lane: count - busy[lane] for lane, count in self._threads.items() if count > busy[lane]}
+        allowed = self._threads
+        if busy[URGENT_LANE] >= allowed.get(URGENT_LANE, len(self._running) + 1):
+            # Threads share one interpreter: while welcomes queue up, whatever can wait runs one at a time.
+            allowed = {lane: count if lane == URGENT_LANE else 1 for lane, count in allowed.items()}
+        return {lane: count - busy[lane] for lane, count in allowed.items() if count > busy[lane]}
 
     def _has_due(self, free: Mapping[str, int]) -> bool:
         with self._database.read() as session:

@@ -68,7 +68,7 @@ class Gateway:
         self._clock = clock
         self._log = CallLog(database, clock, metrics)
         self._limiter = Limiter(limits or Limits(), database, clock)
-        wire = Wire(session or build_session(), settings.api_base_url, self._log)
+        wire = Wire(session or build_session(settings.api_base_url), settings.api_base_url, self._log)
         caller = Caller(settings, wire, self._limiter, self._log)
         seal = Seal(secret_key)
         rows = TokenRows(_credential_name(settings, seal), database, clock, seal)

@@ -44,7 +44,7 @@ class DirectProbe:
         self, settings: WeComSettings, clock: Clock, log: CallLog, *, session: requests.Session | None = None
     ) -> None:
         self._settings, self._clock = settings, clock
-        self._session = session or build_session()
+        self._session = session or build_session(settings.api_base_url)
         self._wire = Wire(self._session, settings.api_base_url, log)
         self._token = ""
 

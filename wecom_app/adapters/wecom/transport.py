@@ -1,11 +1,13 @@
 """The HTTP session towards WeCom, a call's deadline, and the filter that keeps tokens out of the logs."""
 
 import logging
+import os
 import re
 from http.cookiejar import DefaultCookiePolicy
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
 
 from wecom_app.clock import Clock
 
@@ -51,14 +53,18 @@ def scrub(text: str) -> str:
     return SECRET_PARAMETER.sub(r"\1***", text)
 
 
-def build_session(pool_size: int = POOL_SIZE) -> requests.Session:
-    """Return a session for all threads of the process, which never retries, redirects or keeps cookies.
+def build_session(origin: str, pool_size: int = POOL_SIZE) -> requests.Session:
+    """Return a session towards `origin` for all threads, which never retries, redirects or keeps cookies.
 
     Retries are the wire's: urllib3 would log the URL, token and all, as a warning.
     """
     for name in TRANSPORT_LOGGERS:
         logging.getLogger(name).addFilter(SECRET_FILTER)
     session = requests.Session()
+    # The environment is read once; requests would search it anew for each call.
+    session.proxies = get_environ_proxies(origin)
+    session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+    session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     adapter = HTTPAdapter(pool_connections=4, pool_maxsize=pool_size, pool_block=True, max_retries=0)
     session.mount("https://", adapter)
