@@ -10,7 +10,11 @@ from typing import Any
 import requests
 from urllib3.util.retry import Retry
 
+from wecom_app.simulator.config import SimulatorConfig
+
 COMMAND = [sys.executable, "-c", "from wecom_app.cli import main; main()"]
+NOBODY = "http://127.0.0.1:9"
+"""An address where nothing listens."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -19,6 +23,20 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def settings_of(config: SimulatorConfig, folder: Path, api_base_url: str = NOBODY) -> dict[str, str]:
+    """Return the environment of an application on a fresh database; without an address WeCom is down."""
+    return {
+        "WECOM_CORP_ID": config.corp_id,
+        "WECOM_AGENT_ID": str(config.agent_id),
+        "WECOM_SECRET": config.secret,
+        "WECOM_CALLBACK_TOKEN": config.callback_token,
+        "WECOM_CALLBACK_AES_KEY": config.callback_aes_key,
+        "WECOM_API_BASE_URL": api_base_url,
+        "DATABASE_URL": f"sqlite:///{folder / 'app.db'}",
+        "SECRET_KEY": "a-secret-key-for-tests-only",
+    }
 
 
 class Application:

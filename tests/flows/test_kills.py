@@ -11,7 +11,7 @@ import requests
 
 from tests.conftest import START
 from tests.flows.company import CALLBACK
-from tests.flows.processes import Application
+from tests.flows.processes import Application, settings_of
 from wecom_app.clock import ManualClock
 from wecom_app.simulator.config import SimulatorConfig
 from wecom_app.simulator.server import Simulator
@@ -22,19 +22,7 @@ KILLS = 10
 
 @pytest.fixture
 def application(sqlite_template: Path, tmp_path: Path) -> Iterator[Application]:
-    config = SimulatorConfig()
-    settings = {
-        "WECOM_CORP_ID": config.corp_id,
-        "WECOM_AGENT_ID": str(config.agent_id),
-        "WECOM_SECRET": config.secret,
-        "WECOM_CALLBACK_TOKEN": config.callback_token,
-        "WECOM_CALLBACK_AES_KEY": config.callback_aes_key,
-        # Nobody listens there: WeCom is down for the whole test.
-        "WECOM_API_BASE_URL": "http://127.0.0.1:9",
-        "DATABASE_URL": f"sqlite:///{tmp_path / 'app.db'}",
-        "SECRET_KEY": "a-secret-key-for-tests-only",
-    }
-    started = Application(settings, tmp_path)
+    started = Application(settings_of(SimulatorConfig(), tmp_path), tmp_path)
     yield started
     started.kill()
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.flows.processes import Application, bearer
+from tests.flows.processes import Application, bearer, settings_of
 from wecom_app.clock import SystemClock
 from wecom_app.simulator.config import SimulatorConfig
 from wecom_app.simulator.server import Simulator
@@ -50,19 +50,6 @@ class Ledger:
     def wait_for(self, count: int) -> None:
         with self._changed:
             assert self._changed.wait_for(lambda: self.count >= count, PATIENCE_S)
-
-
-def settings(config: SimulatorConfig, simulator_url: str, folder: Path) -> dict[str, str]:
-    return {
-        "WECOM_CORP_ID": config.corp_id,
-        "WECOM_AGENT_ID": str(config.agent_id),
-        "WECOM_SECRET": config.secret,
-        "WECOM_CALLBACK_TOKEN": config.callback_token,
-        "WECOM_CALLBACK_AES_KEY": config.callback_aes_key,
-        "WECOM_API_BASE_URL": simulator_url,
-        "DATABASE_URL": f"sqlite:///{folder / 'app.db'}",
-        "SECRET_KEY": "a-secret-key-for-tests-only",
-    }
 
 
 def make_code(application: Application) -> str:
@@ -101,7 +88,7 @@ def test_a_storm_with_kills_loses_nothing_that_was_acknowledged(tmp_path: Path) 
     simulator = Simulator(config, SystemClock(), post=ledger.post, threads=True)
     simulator.world.add_member("zhang", "张伟")
     with simulator.listen() as server:
-        application = Application(settings(config, server.url, tmp_path), tmp_path, port=application.port)
+        application = Application(settings_of(config, tmp_path, server.url), tmp_path, port=application.port)
         application.start()
         try:
             config_id = make_code(application)

@@ -112,7 +112,7 @@ def company(standing_company: Company) -> Company:
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_no_request_is_an_error_of_ours(company: Company, name: str, data: st.DataObject) -> None:
     request = data.draw(requests(name))
