@@ -150,7 +150,8 @@ def take_back(session: Session, context: Context, channel: Channel, before: Chan
     restored = replace(current, **old)
     _write_differences(session, context, channel, current, restored)
     if restored.tags != current.tags:
-        ids = dict(session.execute(select(Tag.key, Tag.id).where(Tag.key.in_(restored.tags))).tuples().all())
+        rows = session.execute(select(Tag.key, Tag.id).where(Tag.key.in_(restored.tags)))
+        ids = {row.key: row.id for row in rows}
         _write_tags(session, channel.id, [ids[key] for key in restored.tags])
     session.flush()
 

@@ -90,8 +90,8 @@ def _relation(
         relations.confirm_half(session, relation, context.now)
     relation.epoch_at = follower.createtime
     relation.add_way = follower.add_way
-    relation.remark = follower.remark
-    relation.description = follower.description
+    relation.remark = (follower.remark or "")[:64] or None
+    relation.description = (follower.description or "")[:512] or None
     relation.remark_mobiles = list(follower.remark_mobiles)
     if relation.state is None and follower.state:
         _take_state(session, context, relation, follower.state)

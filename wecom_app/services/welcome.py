@@ -27,6 +27,7 @@ CREDIBLE_DELAY = timedelta(seconds=20)
 """A larger difference between CreateTime and receipt, or a negative one, is clock skew, not delay."""
 NAME_WAIT_S = 3.0
 RETRY_S = 0.5
+NOTHING_LEFT = "不知道客户名字，去掉名字后没有可发送的内容：请填写备用欢迎语"
 BAD_MEDIA = 40007
 
 log = structlog.get_logger(__name__)
@@ -98,7 +99,10 @@ def _call(runtime: Runtime, plan: Plan, wording: str | None, attached: Attached)
     else:
         runtime.crash_point("welcome.after_call")
         said = bool(wording or attached.attachments)
-        _finish(runtime, plan, "sent" if said else "failed", wording, reason=attached.note)
+        if said:
+            _finish(runtime, plan, "sent", wording, reason=attached.note)
+        else:
+            _finish(runtime, plan, "failed", wording, reason=attached.note or NOTHING_LEFT)
 
 
 def _deliver(runtime: Runtime, plan: Plan, wording: str | None, attached: Attached) -> Attached:
