@@ -79,7 +79,6 @@ IN_THE_STREAM = (
 )
 REFERRED = ("萧一诺", "程春梅", "南风知我意")
 LATE = "曹立新"
-EVERYBODY = (FIRST, *AT_THE_POSTER, *FROM_THE_NOTE, *IN_THE_STREAM, *REFERRED, LATE)
 
 
 @dataclass(frozen=True)

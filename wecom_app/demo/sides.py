@@ -145,10 +145,6 @@ class Corp(Partner):
         found: Json = self.get("/_simulator/faults")
         return found
 
-    def recover(self) -> None:
-        """Return to an undisturbed WeCom."""
-        self.send("DELETE", "/_simulator/faults", {})
-
     def shift_clock(self, offset_s: float) -> None:
         """Set the corp's clock so far from this machine's."""
         self.send("POST", "/_simulator/clock", {"offset_s": offset_s})

@@ -47,7 +47,7 @@ class SyncConflict(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))
-    """concurrent, repush, link or single."""
+    """One of `domain.merge.Conflict`: concurrent, repush, single, link or policy."""
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), index=True)
     relation_id: Mapped[int] = mapped_column(ForeignKey("relation.id"))
     tag_id: Mapped[int] = mapped_column(ForeignKey("tag.id"))

@@ -1,6 +1,6 @@
 """Departments, their members and leaders, read from WeCom: one member after a change, everybody in a pull.
 
-`read_member` and `pull` are jobs; callbacks about members and the nightly schedule ask for them.
+`read_member` and `pull` are jobs; callbacks about members and departments ask for them.
 """
 
 from collections.abc import Iterable, Sequence

@@ -151,7 +151,7 @@ def list_events(
         query = query.where(InboxEvent.state == state)
     if before_id is not None:
         query = query.where(InboxEvent.id < before_id)
-    return [_view(event) for event in session.execute(query).scalars()]
+    return [view(event) for event in session.execute(query).scalars()]
 
 
 def get(session: Session, event_id: int) -> InboxEvent:
@@ -167,7 +167,8 @@ def mark_failed(session: Session, event_id: int, error: str) -> None:
     session.execute(update(InboxEvent).where(InboxEvent.id == event_id).values(state="failed", error=error[:500]))
 
 
-def _view(event: InboxEvent) -> EventView:
+def view(event: InboxEvent) -> EventView:
+    """Return a stored callback as lists show it."""
     return EventView(
         event.id,
         event.event,

@@ -48,7 +48,7 @@ def push(runtime: Runtime, args: JobArgs) -> None:
         )
     except WeComRejected as error:
         if error.errcode == NAME_EXISTS:
-            raise_again_later(runtime, group_id)
+            _request_again(runtime, group_id)
             return
         _block(runtime, missing, f"{error.message}（{error.errcode}）")
         raise
@@ -56,7 +56,7 @@ def push(runtime: Runtime, args: JobArgs) -> None:
     _link(runtime, group_id, made, Owner.OURS)
 
 
-def raise_again_later(runtime: Runtime, group_id: int) -> None:
+def _request_again(runtime: Runtime, group_id: int) -> None:
     """Somebody made the same name between our reading and our writing: read again, then link."""
     with runtime.write() as session:
         taxonomy.request_push(session, context(runtime), group_id)

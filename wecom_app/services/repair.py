@@ -7,7 +7,6 @@ that way is safe to go again. Called by the API and by the commands `inbox` and 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -16,6 +15,7 @@ from sqlalchemy.orm import Session
 from wecom_app.errors import Conflict, NotFound
 from wecom_app.models import InboxEvent, Tag
 from wecom_app.services import cells, inbox, pushes, taxonomy
+from wecom_app.services.inbox import EventView
 from wecom_app.services.ports import CANCELLED, JobArgs, JobQueue, JobView
 from wecom_app.services.runtime import Store
 
@@ -36,19 +36,9 @@ JOB_STATES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class EventDetail:
+class EventDetail(EventView):
     """A callback with its elements, those that open something masked; None once the text is forgotten."""
 
-    id: int
-    event: str
-    change_type: str
-    subject: str
-    state: str
-    deliveries: int
-    occurred_at: datetime | None
-    received_at: datetime
-    handled_at: datetime | None
-    error: str | None
     fields: Mapping[str, Any] | None
 
 
@@ -64,19 +54,8 @@ class Bulk:
 def get_event(session: Session, event_id: int) -> EventDetail:
     """Return one callback; raise NotFound."""
     event = inbox.get(session, event_id)
-    return EventDetail(
-        id=event.id,
-        event=event.event,
-        change_type=event.change_type,
-        subject=event.subject,
-        state=event.state,
-        deliveries=event.deliveries,
-        occurred_at=event.occurred_at,
-        received_at=event.received_at,
-        handled_at=event.handled_at,
-        error=event.error,
-        fields=None if event.fields is None else _masked(event.fields),
-    )
+    fields = None if event.fields is None else _masked(event.fields)
+    return EventDetail(**vars(inbox.view(event)), fields=fields)
 
 
 def replay_event(session: Session, queue: JobQueue, event_id: int) -> int | None:

@@ -1,5 +1,6 @@
 """`/api/v1/channels`: live codes; their remarks; and codes of a former tool, seen and adopted."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 from pydantic import BaseModel
@@ -46,17 +47,7 @@ def list_channels(call: Call) -> BaseModel:
 
 def create_channel(call: Call) -> BaseModel:
     given: ChannelIn = call.body
-    draft = ChannelDraft(
-        name=given.name,
-        source=given.source,
-        staff=tuple(given.staff),
-        tags=tuple(given.tags),
-        greeting=greeting_from(given.welcome),
-        remark_rule=given.remark_rule,
-        skip_verify=given.skip_verify,
-        exclusive=given.exclusive,
-        state=given.state,
-    )
+    draft = replace(_draft(given), skip_verify=given.skip_verify, exclusive=given.exclusive)
     return channel_out(channels.create(call.runtime, draft))
 
 
@@ -131,7 +122,14 @@ def preview_adoption(call: Call) -> BaseModel:
 
 def adopt_state(call: Call) -> BaseModel:
     given: AdoptIn = call.body
-    draft = ChannelDraft(
+    adopted = channel_adoption.adopt(call.runtime, _draft(given), back_tag=given.back_tag, asked_by=call.caller.name)
+    shown = channel_out(adopted.channel)
+    return AdoptOut(**shown.model_dump(), change_set_id=adopted.change_set_id)
+
+
+def _draft(given: ChannelIn | AdoptIn) -> ChannelDraft:
+    """Return what both ways of making a channel say of it."""
+    return ChannelDraft(
         name=given.name,
         source=given.source,
         staff=tuple(given.staff),
@@ -140,9 +138,6 @@ def adopt_state(call: Call) -> BaseModel:
         remark_rule=given.remark_rule,
         state=given.state,
     )
-    adopted = channel_adoption.adopt(call.runtime, draft, back_tag=given.back_tag, asked_by=call.caller.name)
-    shown = channel_out(adopted.channel)
-    return AdoptOut(**shown.model_dump(), change_set_id=adopted.change_set_id)
 
 
 def channel_out(view: ChannelView) -> ChannelOut:
