@@ -1,0 +1,45 @@
+"""What the services need from the outside: WeCom, the job queue, the callback cipher and the intake.
+
+`adapters` implement these, `bootstrap` puts them into the `Runtime`, and tests run them all against the
+simulator.
+"""
+
+from wecom_app.services.ports.callbacks import CallbackCipher, CallbackQuery, IncomingEvent, Intake
+from wecom_app.services.ports.jobs import CANCELLED, JobArgs, JobPage, JobQueue, JobView, Scheduler
+from wecom_app.services.ports.wecom import WeCom
+from wecom_app.services.ports.wecom_facts import (
+    ContactDetails,
+    ContactPage,
+    ContactWay,
+    ContactWayDraft,
+    CorpTag,
+    CorpTagGroup,
+    DepartmentDetails,
+    FollowUser,
+    MemberDetails,
+    WelcomeMessage,
+)
+
+__all__ = [
+    "CANCELLED",
+    "CallbackCipher",
+    "CallbackQuery",
+    "ContactDetails",
+    "ContactPage",
+    "ContactWay",
+    "ContactWayDraft",
+    "CorpTag",
+    "CorpTagGroup",
+    "DepartmentDetails",
+    "FollowUser",
+    "IncomingEvent",
+    "Intake",
+    "JobArgs",
+    "JobPage",
+    "JobQueue",
+    "JobView",
+    "MemberDetails",
+    "Scheduler",
+    "WeCom",
+    "WelcomeMessage",
+]
