@@ -3,6 +3,7 @@
 import pytest
 
 from wecom_app.clock import ManualClock
+from wecom_app.errors import Conflict, NotFound
 from wecom_app.simulator.config import SimulatorConfig
 from wecom_app.simulator.server import Simulator
 
@@ -13,8 +14,17 @@ CARD = {
     "touser": "zhang|wang",
     "msgtype": "template_card",
     "agentid": 1000002,
-    "template_card": {"card_type": "button_interaction", "task_id": "t1"},
+    "template_card": {
+        "card_type": "button_interaction",
+        "task_id": "t1",
+        "main_title": {"title": "新客户"},
+        "button_list": [{"text": "高意向", "key": "ok"}, {"text": "观望", "key": "wait"}],
+    },
 }
+
+
+def card(**change):
+    return CARD | {"template_card": CARD["template_card"] | change}
 
 
 def test_a_message_is_recorded_for_its_receivers(api, sim: Simulator):
@@ -79,6 +89,49 @@ def test_a_pressed_button_brings_an_event_with_a_code(api, sim: Simulator, clock
     api.token = api.gettoken()["access_token"]
     body = {"agentid": 1000002, "response_code": code, "button": {"replace_name": "已处理"}}
     assert api.post(UPDATE, body)["errcode"] == 42045
+
+
+def test_what_a_member_presses_must_be_on_the_card_and_alive(api, sim: Simulator):
+    sent = api.post(SEND, CARD)
+    with pytest.raises(NotFound):
+        sim.act("wang", "click_card", key="not-there")
+    body = {"agentid": 1000002, "response_code": sent["response_code"], "button": {"replace_name": "已处理"}}
+    api.post(UPDATE, body)
+    with pytest.raises(Conflict):
+        sim.act("wang", "click_card", key="ok")
+
+
+@pytest.mark.parametrize(
+    ("change", "errcode"),
+    [
+        ({"card_type": "poem"}, 40058),
+        ({"task_id": None}, 40058),
+        ({"task_id": "空 格"}, 42014),
+        ({"task_id": "t" * 129}, 42014),
+        ({"main_title": {}}, 41016),
+        ({"button_list": []}, 40058),
+        ({"button_list": [{"text": "好", "key": "k"}] * 7}, 40058),
+        ({"button_list": [{"text": "", "key": "k"}]}, 40058),
+        ({"button_list": [{"text": "好", "key": "k" * 1025}]}, 40058),
+        ({"button_list": [{"text": "好", "type": 1}]}, 41010),
+        ({"horizontal_content_list": [{"keyname": "k", "value": "v"}] * 7}, 40058),
+        ({"button_selection": {"option_list": [{"id": "1"}]}}, 40058),
+    ],
+)
+def test_a_bad_card_is_refused(api, sim: Simulator, change, errcode):
+    assert api.post(SEND, card(**change))["errcode"] == errcode
+    assert not sim.world.mailbox.messages
+
+
+def test_a_task_id_is_good_for_one_card(api):
+    assert [api.post(SEND, CARD)["errcode"] for _ in range(2)] == [0, 42014]
+    assert api.post(SEND, card(task_id="t2"))["errcode"] == 0
+
+
+def test_a_text_is_cut_at_2048_bytes(api, sim: Simulator):
+    api.post(SEND, TEXT | {"text": {"content": "长" * 1000}})
+    (message,) = sim.world.mailbox.messages.values()
+    assert message.body["text"]["content"] == "长" * 682
 
 
 def test_a_message_can_be_recalled_within_a_day(api, sim: Simulator, clock: ManualClock):

@@ -64,6 +64,7 @@ MESSAGES: Mapping[int, str] = {
     41063: "group msg is still being dispatched",
     41096: "welcome msg is being sent by another app",
     42001: "access_token expired",
+    42014: "invalid task_id",
     42022: "code already used",
     42045: "invalid response_code",
     43012: "app has no callback url",

@@ -1,7 +1,7 @@
 """What the corp's apps and robots have sent to members."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from wecom_app.simulator.errcodes import Json
 
@@ -30,6 +30,9 @@ class RobotMessage:
     body: Json
 
 
+RESPONSE_CODE_LIFE = timedelta(hours=72)
+
+
 @dataclass(slots=True)
 class ResponseCode:
     """The right to change an interactive card once within 72 hours."""
@@ -47,3 +50,10 @@ class Mailbox:
     messages: dict[str, AppMessage] = field(default_factory=dict)
     robot_messages: list[RobotMessage] = field(default_factory=list)
     response_codes: dict[str, ResponseCode] = field(default_factory=dict)
+    task_ids: set[tuple[int, str]] = field(default_factory=set)
+    """(agent id, task id) of every card that was sent; an app may use each once."""
+
+    def add_code(self, code: str, message: AppMessage, now: datetime) -> str:
+        """Note and return a code with which the app may change a card once."""
+        self.response_codes[code] = ResponseCode(message.msgid, message.agent_id, now + RESPONSE_CODE_LIFE)
+        return code

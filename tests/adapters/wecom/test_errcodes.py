@@ -20,12 +20,12 @@ from wecom_app.errors import (
 EXPECTED = {
     WeComUnavailable: (-1, 40014, 42001),
     WeComThrottled: (6000, 45009, 45033, 45035, 41096),
-    WeComMisconfigured: (40001, 40013, 40056, 40091, 48002, 50003, 60011, 60020, 84074, 301002),
+    WeComMisconfigured: (40001, 40013, 40056, 40091, 48002, 50003, 60011, 60020, 84074, 301002, 43012, 93000),
     WeComGone: (40003, 40096, 41044, 60111, 84061),
     WeComTagGone: (40068,),
     WelcomeTooLate: (41049, 41050),
     WelcomeTaken: (41051,),
-    WeComRejected: (40058, 40071, 40126, 41045, 50100, 81011, 12345),
+    WeComRejected: (40058, 40071, 40126, 41045, 50100, 81011, 81013, 42045, 12345),
 }
 
 

@@ -60,6 +60,8 @@ DELETE_WAY = Api("externalcontact/del_contact_way")
 WAY = _read("externalcontact/get_contact_way", "contact_way")
 WAYS = _read("externalcontact/list_contact_way", "contact_way")
 WELCOME = Api("externalcontact/send_welcome_msg", urgent=True)
+SEND_MESSAGE = Api("message/send", expects="msgid")
+UPDATE_CARD = Api("message/update_template_card")
 UPLOAD = Api("media/upload", expects="media_id", connect_s=UPLOAD_S, read_s=UPLOAD_S)
 
 APIS: Mapping[str, Api] = {
@@ -84,6 +86,8 @@ APIS: Mapping[str, Api] = {
         WAY,
         WAYS,
         WELCOME,
+        SEND_MESSAGE,
+        UPDATE_CARD,
         UPLOAD,
     )
 }

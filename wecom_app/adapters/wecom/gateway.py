@@ -18,6 +18,7 @@ from wecom_app.adapters.wecom.client import CALL_S, Caller, WeComClient
 from wecom_app.adapters.wecom.errcodes import NO_CUSTOMERS
 from wecom_app.adapters.wecom.limiter import Limiter
 from wecom_app.adapters.wecom.limits import Limits
+from wecom_app.adapters.wecom.message_calls import MessageCalls
 from wecom_app.adapters.wecom.seal import Seal
 from wecom_app.adapters.wecom.token import TokenKeeper
 from wecom_app.adapters.wecom.token_rows import TokenRows
@@ -51,7 +52,7 @@ CLOCK_DIFFERENCE = timedelta(minutes=5)
 MOST_ON_PAGE = 100
 
 
-class Gateway:
+class Gateway(MessageCalls):
     """WeCom, for one self-built app."""
 
     def __init__(
@@ -66,6 +67,7 @@ class Gateway:
         limits: Limits | None = None,
     ) -> None:
         self._clock = clock
+        self._agent_id = settings.agent_id
         self._log = CallLog(database, clock, metrics)
         self._limiter = Limiter(limits or Limits(), database, clock)
         wire = Wire(session or build_session(settings.api_base_url), settings.api_base_url, self._log)
@@ -238,16 +240,6 @@ class Gateway:
             cursor = _next_cursor(apis.WAYS, found, seen)
             if cursor is None:
                 return
-
-    def _post(self, api: Api, data: Json) -> Json:
-        answer: Json = self._client.post(api.path, data=data)
-        return answer
-
-    def _read(self, api: Api, data: Json) -> Reader:
-        return self._reader(api, self._post(api, data))
-
-    def _reader(self, api: Api, answer: Any) -> Reader:
-        return Reader(api.path, answer)
 
 
 def _credential_name(settings: WeComSettings, seal: Seal) -> str:

@@ -4,6 +4,7 @@
 simulator.
 """
 
+from wecom_app.services.ports.app_messages import AppMessages, ButtonCard, CardButton, SentMessage
 from wecom_app.services.ports.callbacks import CallbackCipher, CallbackQuery, IncomingEvent, Intake
 from wecom_app.services.ports.jobs import CANCELLED, JobArgs, JobPage, JobQueue, JobView, Scheduler
 from wecom_app.services.ports.wecom import WeCom
@@ -22,8 +23,11 @@ from wecom_app.services.ports.wecom_facts import (
 
 __all__ = [
     "CANCELLED",
+    "AppMessages",
+    "ButtonCard",
     "CallbackCipher",
     "CallbackQuery",
+    "CardButton",
     "ContactDetails",
     "ContactPage",
     "ContactWay",
@@ -40,6 +44,7 @@ __all__ = [
     "JobView",
     "MemberDetails",
     "Scheduler",
+    "SentMessage",
     "WeCom",
     "WelcomeMessage",
 ]

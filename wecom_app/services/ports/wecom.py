@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from wecom_app.services.ports.app_messages import AppMessages
 from wecom_app.services.ports.wecom_facts import (
     ContactDetails,
     ContactPage,
@@ -16,7 +17,7 @@ from wecom_app.services.ports.wecom_facts import (
 )
 
 
-class WeCom(Protocol):
+class WeCom(AppMessages, Protocol):
     """WeCom's API. Every method may raise the WeComError family of `wecom_app.errors`.
 
     None of them may be called inside an open write transaction.

@@ -3,7 +3,7 @@
 import calendar
 from datetime import timedelta
 
-from wecom_app.errors import NotFound
+from wecom_app.errors import Conflict, NotFound
 from wecom_app.simulator.acts.act import Act, Handler
 from wecom_app.simulator.errcodes import Json
 from wecom_app.simulator.mass_messages import (
@@ -15,9 +15,8 @@ from wecom_app.simulator.mass_messages import (
     SendResult,
 )
 from wecom_app.simulator.members import key_of
-from wecom_app.simulator.messages import AppMessage, ResponseCode
+from wecom_app.simulator.messages import AppMessage
 
-RESPONSE_CODE_LIFE = timedelta(hours=72)
 CORP_OFFSET = timedelta(hours=8)
 """Days and months of the limits are counted in China's time."""
 
@@ -47,13 +46,11 @@ def click_card(act: Act) -> Json:
     """A member presses a button of a card; the app gets a code with which to change the card once."""
     found = _card(act)
     card = found.body.get("template_card") or {}
-    mailbox = act.world.mailbox
-    code = act.world.ids.letters(43)
-    expires_at = act.world.now() + RESPONSE_CODE_LIFE
-    mailbox.response_codes[code] = ResponseCode(found.msgid, found.agent_id, expires_at)
+    key = _pressed(act, found, card)
+    code = act.world.mailbox.add_code(act.world.ids.letters(43), found, act.world.now())
     fields: dict[str, object] = {
         "Event": "template_card_event",
-        "EventKey": str(act.parts.get("key", "")),
+        "EventKey": key,
         "TaskId": str(card.get("task_id", "")),
         "CardType": str(card.get("card_type", "")),
         "ResponseCode": code,
@@ -68,6 +65,17 @@ def click_card(act: Act) -> Json:
         fields["SelectedItems"] = {"SelectedItem": items}
     act.emit(fields, sender=act.member().userid, agent_id=str(found.agent_id))
     return {"response_code": code}
+
+
+def _pressed(act: Act, found: AppMessage, card: Json) -> str:
+    """Return the key of a button that the card has and that still works."""
+    key = str(act.parts.get("key", ""))
+    if any("button" in update for update in found.updates):
+        raise Conflict("卡片已更新，按钮不能再点")
+    keys = {str(button.get("key")) for button in card.get("button_list") or []}
+    if keys and key not in keys:
+        raise NotFound(f"卡片上没有按钮 {key}")
+    return key
 
 
 def _card(act: Act) -> AppMessage:

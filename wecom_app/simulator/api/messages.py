@@ -1,22 +1,22 @@
-"""message/send, cards, recall, and the group robot (Tencent's pages 90236, 94888, 94867 and 91770)."""
+"""message/send, update_template_card and recall (Tencent's pages 90236, 94888 and 94867)."""
 
 from collections.abc import Callable
 from datetime import timedelta
 
+from wecom_app.simulator.api.cards import check_card, is_interactive, note_task_id
 from wecom_app.simulator.api.endpoint import Call, Endpoint
 from wecom_app.simulator.errcodes import ApiError, Json
 from wecom_app.simulator.limits import HOUR_S, MINUTE_S
 from wecom_app.simulator.members import ACTIVE, key_of
-from wecom_app.simulator.messages import AppMessage, ResponseCode, RobotMessage
+from wecom_app.simulator.messages import AppMessage
 
 USERS, PARTIES = 1000, 100
 PER_MEMBER_MINUTE, PER_MEMBER_HOUR = 30, 1000
 """An app's messages to one member beyond these are dropped without an error."""
-RESPONSE_CODE_LIFE = timedelta(hours=72)
 RECALL_LIFE = timedelta(hours=24)
 ARTICLES = 8
-INTERACTIVE = frozenset({"button_interaction", "vote_interaction", "multiple_interaction"})
-CARD_TYPES = INTERACTIVE | {"text_notice", "news_notice"}
+TEXT_BYTES = 2048
+"""A longer text or markdown is cut there without a word."""
 
 
 def send(call: Call) -> Json:
@@ -32,16 +32,16 @@ def send(call: Call) -> Json:
     valid, invalid = _split(call, wanted)
     if not valid:
         raise ApiError(81013)
+    if kind == "template_card":
+        note_task_id(call)
     message = _record(call, kind, valid)
     answer: Json = {"msgid": message.msgid}
     # Tencent's answer spells the members that it could not reach in lower case.
     if invalid:
         answer["invaliduser"] = "|".join(key_of(userid) for userid in invalid)
-    if call.body.get("template_card", {}).get("card_type") in INTERACTIVE:
+    if kind == "template_card" and is_interactive(call.body[kind]):
         code = call.world.ids.letters(43)
-        expires_at = call.world.now() + RESPONSE_CODE_LIFE
-        call.world.mailbox.response_codes[code] = ResponseCode(message.msgid, message.agent_id, expires_at)
-        answer["response_code"] = code
+        answer["response_code"] = call.world.mailbox.add_code(code, message, call.world.now())
     return answer
 
 
@@ -99,8 +99,10 @@ def _record(call: Call, kind: str, userids: list[str]) -> AppMessage:
 
 
 def _text(_: Call, part: Json) -> None:
-    if not part.get("content"):
+    content = part.get("content")
+    if not content or not isinstance(content, str):
         raise ApiError(44004)
+    part["content"] = content.encode()[:TEXT_BYTES].decode(errors="ignore")
 
 
 def _text_card(_: Call, part: Json) -> None:
@@ -122,16 +124,6 @@ def _media(call: Call, part: Json) -> None:
     call.world.media.get(part.get("media_id"), call.world.now())
 
 
-def _card(call: Call, part: Json) -> None:
-    kind = part.get("card_type")
-    if kind not in CARD_TYPES:
-        raise ApiError(40058)
-    if kind in INTERACTIVE and call.context.callbacks.url is None:
-        raise ApiError(43012)
-    if (kind in INTERACTIVE or part.get("action_menu")) and not part.get("task_id"):
-        raise ApiError(40058)
-
-
 def _anything(_: Call, __: Json) -> None:
     """Kinds whose content is recorded as it is."""
 
@@ -147,7 +139,7 @@ CONTENTS: dict[str, Callable[[Call, Json], None]] = {
     "file": _media,
     "mpnews": _anything,
     "miniprogram_notice": _anything,
-    "template_card": _card,
+    "template_card": check_card,
 }
 
 
@@ -177,46 +169,8 @@ def recall(call: Call) -> Json:
     return {}
 
 
-ROBOT_KINDS = frozenset({"text", "markdown", "markdown_v2", "image", "news", "file", "voice", "template_card"})
-
-
-def robot_send(call: Call) -> Json:
-    """Post a message of a group robot: no token, a key, twenty a minute."""
-    key = _robot_key(call)
-    call.context.limits.count(f"robot:{key}", call.context.config.robot_per_minute, MINUTE_S)
-    kind = call.body.get("msgtype")
-    if kind not in ROBOT_KINDS:
-        raise ApiError(40008)
-    if kind in {"text", "markdown", "markdown_v2"} and not (call.body.get(kind) or {}).get("content"):
-        raise ApiError(44004)
-    call.world.mailbox.robot_messages.append(RobotMessage(key, call.world.now(), call.body))
-    return {}
-
-
-def robot_upload(call: Call) -> Json:
-    """Keep a file for a robot; the file is looked at before the key."""
-    part = call.files.get("media")
-    content = part.read() if part is not None else b""
-    if part is None or not content:
-        raise ApiError(44001)
-    _robot_key(call)
-    kind, name = call.query.get("type", "file"), part.filename or "file"
-    file = call.world.media.add(kind, name, "application/octet-stream", content, call.world.now())
-    created_at = str(int(file.created_at.timestamp()))
-    return {"type": kind, "media_id": file.media_id, "created_at": created_at}
-
-
-def _robot_key(call: Call) -> str:
-    key = call.query.get("key", "")
-    if key not in call.context.config.robot_keys:
-        raise ApiError(93000)
-    return key
-
-
 ENDPOINTS = {
     "message/send": Endpoint(send),
     "message/update_template_card": Endpoint(update_template_card),
     "message/recall": Endpoint(recall),
-    "webhook/send": Endpoint(robot_send, needs_token=False, is_limited=False),
-    "webhook/upload_media": Endpoint(robot_upload, needs_token=False, is_limited=False),
 }
