@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from wecom_app.errors import AppError
 from wecom_app.services.runtime import Runtime
-from wecom_app.web import callback, operations, playground
+from wecom_app.web import assets, callback, operations, playground
 from wecom_app.web.api import make_blueprint
 from wecom_app.web.state import RUNTIME
 
@@ -50,6 +50,7 @@ def create_web(runtime: Runtime) -> Flask:
     app.register_blueprint(make_blueprint())
     if runtime.settings.demo_mode:
         app.register_blueprint(playground.blueprint)
+    assets.install(app)
     app.before_request(_name_request)
     app.after_request(_finish)
     app.register_error_handler(AppError, _app_error)
