@@ -219,8 +219,9 @@ class Gateway(MessageCalls, TicketCalls):
         return None if found is None else time_for(found, calls, self._clock.now())
 
     def flush(self) -> None:
-        """Write down the calls that wait to be logged; called at the end."""
+        """Write down the calls that wait to be logged, and give up our places in flight; called at the end."""
         self._log.flush()
+        self._limiter.give_up_places()
 
     def purge(self, keep: timedelta = KEEP) -> int:
         """Delete what the call log keeps no longer; return how many rows."""
