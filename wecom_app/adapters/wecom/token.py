@@ -33,14 +33,14 @@ EARLY_PAUSE_S = 30.0
 
 @dataclass(frozen=True)
 class Issued:
-    """A new token or ticket as WeCom hands it out."""
+    """What gettoken answers."""
 
     value: str = field(repr=False)
     expires_in_s: float
 
 
 Source = Callable[[Deadline], Issued]
-"""Asks WeCom once for a token or ticket."""
+"""Calls gettoken once."""
 
 
 class TokenKeeper:

@@ -1,0 +1,82 @@
+// The console's few lines of script: the CSRF token on htmx requests, the dialog that asks, and toasts.
+// Every page works without it as plain links and forms.
+"use strict";
+
+const TOAST_MS = 8000;
+const token = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
+
+// Both spellings of htmx's events, so that its next major version changes nothing here.
+function onHtmx(names, act) {
+  for (const name of names) document.addEventListener(name, act);
+}
+
+onHtmx(["htmx:configRequest"], (event) => {
+  event.detail.headers["X-CSRF-Token"] = token;
+  event.detail.headers["X-Requested-With"] = "htmx";
+});
+
+// --- Toasts ---
+function fade(note) {
+  let timer = 0;
+  const start = () => { timer = setTimeout(() => note.remove(), TOAST_MS); };
+  const stop = () => clearTimeout(timer);
+  note.addEventListener("mouseenter", stop);
+  note.addEventListener("mouseleave", start);
+  note.addEventListener("focusin", stop);
+  note.addEventListener("focusout", start);
+  note.querySelector("[data-dismiss]")?.addEventListener("click", () => note.remove());
+  start();
+}
+
+function say(text) {
+  const note = document.querySelector("#note-template").content.firstElementChild.cloneNode(true);
+  note.querySelector("p").textContent = text;
+  document.querySelector(".toasts").append(note);
+  fade(note);
+}
+
+for (const note of document.querySelectorAll(".toasts .note")) fade(note);
+// Said once: reloading the page must not say it again.
+const address = new URL(location.href);
+if (address.searchParams.has("notice")) {
+  address.searchParams.delete("notice");
+  address.searchParams.delete("of");
+  history.replaceState(null, "", address);
+}
+
+onHtmx(["htmx:responseError", "htmx:response:error"], (event) => {
+  let message = "";
+  try { message = JSON.parse(event.detail.xhr.responseText).message; } catch { /* not one of our answers */ }
+  say(message || "没有成功，请刷新页面后再试");
+});
+onHtmx(["htmx:sendError", "htmx:error"], () => say("连不上服务器，请检查网络后再试"));
+
+// --- Asking before something is done ---
+const dialog = document.querySelector("#ask");
+
+function ask(question, goOn) {
+  dialog.querySelector("[data-question]").textContent = question;
+  dialog.returnValue = "";
+  dialog.showModal();
+  dialog.addEventListener("close", () => { if (dialog.returnValue === "yes") goOn(); }, { once: true });
+}
+
+document.addEventListener("submit", (event) => {
+  const question = event.target.dataset.ask;
+  if (!question || event.target.dataset.asked) return;
+  event.preventDefault();
+  ask(question, () => {
+    event.target.dataset.asked = "yes";
+    event.target.requestSubmit(event.submitter);
+  });
+});
+onHtmx(["htmx:confirm"], (event) => {
+  if (!event.detail.question) return;
+  event.preventDefault();
+  ask(event.detail.question, () => event.detail.issueRequest(true));
+});
+
+// --- Lists that are filtered as one types or chooses ---
+for (const form of document.querySelectorAll("form[data-filters]")) {
+  form.addEventListener("change", () => form.requestSubmit());
+}
