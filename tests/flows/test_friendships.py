@@ -53,6 +53,44 @@ def test_a_lost_customer_who_scans_again_is_active_with_the_codes_tags(company: 
     assert {tag["sync"]["state"] for tag in customer["tags"]} == {"synced"}
 
 
+@pytest.fixture
+def keen(company: Company, scanned: Any) -> Any:
+    """The scanned customer, with a tag that zhang's relation alone has."""
+    (key,) = company.make_tags("想买", group="跟进", scope="relation")
+    edit = {"add": [key], "userid": "zhang"}
+    company.post(f"/customers/{scanned['external_userid']}/tags", edit, expect=200)
+    company.settle()
+    return {**scanned, "key": key}
+
+
+def history(company: Company, scanned: Any) -> Any:
+    return company.get(f"/customers/{scanned['external_userid']}/history")["items"]
+
+
+def test_a_relations_own_tags_end_with_it_and_the_history_says_why(company: Company, keen: Any) -> None:
+    company.simulator.act("zhang", "delete_customer", external_userid=keen["external_userid"])
+    company.settle()
+
+    line = history(company, keen)[0]
+    assert (line["op"], line["key"], line["userid"]) == ("remove", keen["key"], "zhang")
+    assert (line["evidence"]["reason"], line["evidence"]["lost_by"]) == ("好友关系已解除", "staff")
+    assert "想买" not in company.tags_here(keen["external_userid"])
+
+
+def test_a_loss_that_only_a_look_shows_leaves_the_same_line(company: Company, keen: Any) -> None:
+    company.simulator.faults.put({"callbacks": {"loss": 1.0}})
+    company.simulator.act("zhang", "delete_customer", external_userid=keen["external_userid"])
+    company.clock.advance(60)
+    company.simulator.act("zhang", "add", external_userid=keen["external_userid"])
+    company.settle()
+    company.simulator.faults.put({})
+    company.simulator.act("zhang", "remark", external_userid=keen["external_userid"], remark="老客户")
+    company.settle()
+
+    (line,) = [line for line in history(company, keen) if (line["op"], line["key"]) == ("remove", keen["key"])]
+    assert line["evidence"]["reason"] == "好友关系已解除"
+
+
 def test_a_deletion_older_than_the_present_friendship_closes_nothing(company: Company, scanned: Any) -> None:
     company.hold_callbacks()
     company.simulator.act("zhang", "delete_customer", external_userid=scanned["external_userid"])
@@ -94,7 +132,9 @@ def test_what_a_member_tags_in_wecom_is_taken_over_as_his_act(company: Company, 
     customer = company.get(f"/customers/{scanned['external_userid']}")
     tags = {tag["name"]: tag for tag in customer["tags"]}
     assert set(tags) == {"护肤", "高意向"}
-    assert tags["高意向"]["source"]["kind"] == "wecom"
+    assert (tags["高意向"]["source"]["kind"], tags["高意向"]["source"]["actor"]) == ("wecom", "zhang")
+    removed = next(line for line in history(company, scanned) if line["op"] == "remove")
+    assert removed["source"]["actor"] == "zhang"
     assert tags["高意向"]["evidence"]["userid"] == "zhang"
     assert company.tags_there(scanned["external_userid"]) == {"护肤", "高意向"}
 

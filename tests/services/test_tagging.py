@@ -553,3 +553,54 @@ def test_a_crowd_is_tagged_in_one_transaction(shop: Shop) -> None:
     assert [(row.customer_id, row.wanted) for row in shop.rows()] == [(customer, True) for customer in crowd]
     assert {event.change_set_id for event in shop.events()} == {applied.change_set_id}
     assert {shop.version(customer) for customer in crowd} == {1}
+
+
+@pytest.mark.both
+def test_a_relation_that_ends_leaves_a_line_for_each_of_its_own_tags(shop: Shop) -> None:
+    (keen,) = shop.tags("keen", scope=Scope.RELATION)
+    (vip,) = shop.tags("vip", group="other")
+    customer = shop.customer()
+    zhang, wang = shop.befriend(customer, "zhang"), shop.befriend(customer, "wang")
+    for relation in (zhang, wang):
+        shop.add(customer, keen, PERSON, relation_id=relation)
+    shop.add(customer, keen, API, relation_id=zhang)
+    shop.add(customer, vip)
+    version = shop.version(customer)
+
+    shop.part(zhang)
+
+    last = shop.events()[-1]
+    assert (last.op, last.tag_id, last.relation_id) == ("remove", keen, zhang)
+    assert last.before is not None
+    assert last.after is not None
+    assert (last.before["wanted"], last.after["wanted"]) == (True, False)
+    assert last.after["evidence"]["reason"] == "好友关系已解除"
+    act = shop.all(ChangeSet, ChangeSet.id)[-1]
+    assert (act.id, act.actor_kind, act.reason) == (last.change_set_id, "system", "好友关系已解除")
+    assert len(shop.events()) == 4
+    assert shop.version(customer) == version + 1
+    assert (shop.held(customer, wang), shop.held(customer)) == ({keen: "manual", vip: "api"}, {vip: "api"})
+
+
+def test_a_relation_without_tags_of_its_own_ends_without_a_line(shop: Shop) -> None:
+    (vip,) = shop.tags("vip")
+    customer = shop.customer()
+    relation = shop.befriend(customer, "zhang")
+    shop.add(customer, vip)
+
+    shop.part(relation)
+
+    assert [event.op for event in shop.events()] == ["add"]
+
+
+def test_what_wanted_a_tag_of_a_lost_relation_claims_nothing_of_the_next_one(shop: Shop) -> None:
+    (keen,) = shop.tags("keen", scope=Scope.RELATION)
+    customer = shop.customer()
+    relation = shop.befriend(customer, "zhang")
+    shop.add(customer, keen, CAMPAIGN, relation_id=relation)
+    shop.add(customer, keen, API, relation_id=relation)
+    assert shop.claims() == [(keen, "api", "1")]
+
+    shop.part(relation)
+
+    assert shop.claims() == []

@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from tests.flows.company import Company
 from tests.web.asking import ask, assert_error
+from wecom_app.models import Staff, Tag, TagGroup
 
 ADD_WAY = "externalcontact/add_contact_way"
 CHANNEL = {"name": "海报", "source": "门店", "staff": ["zhang"], "state": "poster-1"}
@@ -115,6 +117,52 @@ def test_an_unknown_member_is_refused_and_nothing_is_kept(company: Company) -> N
     company.settle_later(120, step=15)
     assert codes_at_wecom(company) == []
     assert company.get("/jobs?state=dead")["items"] == []
+
+
+@pytest.mark.both
+def test_a_refused_channel_leaves_no_tag_no_member_and_no_job_behind(company: Company) -> None:
+    assert ask(company, "POST", "/channels", CHANNEL | {"staff": ["nobody"]}).status_code == 422
+
+    assert_left_nothing(company)
+
+
+@pytest.mark.both
+def test_a_refused_edit_leaves_no_tag_and_no_member_behind(company: Company) -> None:
+    made = company.make_channel()
+    known = names_of(company, Staff.userid), names_of(company, Tag.name)
+
+    edit = {"staff": ["nobody"], "source": "直播间"}
+    assert ask(company, "PATCH", f"/channels/{made['id']}", edit).status_code == 422
+
+    company.settle_later(120, step=15)
+    assert (names_of(company, Staff.userid), names_of(company, Tag.name)) == known
+
+
+def test_what_somebody_else_uses_meanwhile_stays(company: Company) -> None:
+    def scan_elsewhere(_point: str) -> None:
+        company.crash_hook = None
+        other = company.post("/channels", CHANNEL | {"state": "poster-2"})
+        company.simulator.scan(other["config_id"])
+
+    company.crash_hook = scan_elsewhere
+    assert ask(company, "POST", "/channels", CHANNEL | {"staff": ["nobody"]}).status_code == 422
+
+    company.settle_later(120, step=15)
+    (customer,) = company.get("/customers")["items"]
+    assert company.tags_there(customer["external_userid"]) == {"门店"}
+
+
+def names_of(company: Company, column: Any) -> list[str]:
+    with company.runtime.read() as session:
+        return sorted(session.scalars(select(column)).all())
+
+
+def assert_left_nothing(company: Company) -> None:
+    """Check that nobody and nothing new is known, here or at WeCom, then or later."""
+    assert (names_of(company, Staff.userid), names_of(company, Tag.name), names_of(company, TagGroup.name)) == ([],) * 3
+    company.settle_later(120, step=15)
+    assert (names_of(company, Staff.userid), names_of(company, Tag.name)) == ([], [])
+    assert company.simulator.calls.of("externalcontact/add_corp_tag") == []
 
 
 @pytest.mark.both

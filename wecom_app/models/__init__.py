@@ -16,7 +16,7 @@ from wecom_app.models.queue import Job
 from wecom_app.models.sync import Counter, SyncConflict, TagOperation
 from wecom_app.models.tag import Tag, TagDimension, TagGroup
 from wecom_app.models.tagging import ChangeSet, CustomerTag, TagClaim, TagEvent
-from wecom_app.models.wecom import ApiCall, ApiWindow, WeComToken
+from wecom_app.models.wecom import ApiCall, ApiWindow, FlightShare, WeComToken
 
 __all__ = [
     "ApiCall",
@@ -34,6 +34,7 @@ __all__ = [
     "Department",
     "DepartmentMember",
     "Deployment",
+    "FlightShare",
     "IdempotencyRecord",
     "InboxEvent",
     "Job",

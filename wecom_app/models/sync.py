@@ -44,6 +44,7 @@ class SyncConflict(Base):
     """A disagreement that a person should know of, kept even where it was settled by rule."""
 
     __tablename__ = "sync_conflict"
+    __table_args__ = (Index("ix_sync_conflict_state", "state", "id"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))

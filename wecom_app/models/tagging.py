@@ -7,10 +7,14 @@ cell, which mirrors WeCom (in groups of scope `relation` it is truth and cell in
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wecom_app.db import Base, BigId
+
+DEAD = text("dead")
+RUNS_OUT = text("expires_at IS NOT NULL")
+WANTED_AND_RUNS_OUT = text("wanted AND expires_at IS NOT NULL")
 
 CUSTOMER_LEVEL = 0
 """The `relation_id` of a row that speaks for the customer as a whole."""
@@ -18,7 +22,17 @@ CUSTOMER_LEVEL = 0
 
 class CustomerTag(Base):
     __tablename__ = "customer_tag"
-    __table_args__ = (Index("ix_customer_tag_tag_wanted", "tag_id", "relation_id", "wanted"),)
+    __table_args__ = (
+        Index("ix_customer_tag_tag_wanted", "tag_id", "relation_id", "wanted"),
+        Index("ix_customer_tag_dead", "customer_id", sqlite_where=DEAD, postgresql_where=DEAD),
+        Index(
+            "ix_customer_tag_expiry",
+            "expires_at",
+            "customer_id",
+            sqlite_where=WANTED_AND_RUNS_OUT,
+            postgresql_where=WANTED_AND_RUNS_OUT,
+        ),
+    )
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), primary_key=True)
     tag_id: Mapped[int] = mapped_column(ForeignKey("tag.id"), primary_key=True)
@@ -49,6 +63,9 @@ class TagClaim(Base):
     """A source that wants the tag but does not hold the row; the best one takes over when the winner lets go."""
 
     __tablename__ = "tag_claim"
+    __table_args__ = (
+        Index("ix_tag_claim_expiry", "expires_at", "customer_id", sqlite_where=RUNS_OUT, postgresql_where=RUNS_OUT),
+    )
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), primary_key=True)
     tag_id: Mapped[int] = mapped_column(ForeignKey("tag.id"), primary_key=True)

@@ -31,10 +31,21 @@ class ApiWindow(Base):
 
     api: Mapped[str] = mapped_column(String(64), primary_key=True)
     span: Mapped[str] = mapped_column(String(8), primary_key=True)
-    """A slot of a window (minute/0 to minute/6, hour/0 to hour/6) or `blocked`, which holds `blocked_until`."""
+    """A slot of a window (minute/0 to minute/6, hour/0 to hour/6), or one that holds `blocked_until`: `blocked` for the
+    API itself, `halved` for the places in flight of its group."""
     starts_at: Mapped[datetime]
     taken: Mapped[int] = mapped_column(default=0)
     blocked_until: Mapped[datetime | None]
+
+
+class FlightShare(Base):
+    """A process that has called a group of APIs of late: the corp's places in flight are divided among these."""
+
+    __tablename__ = "flight_share"
+
+    api_group: Mapped[str] = mapped_column(String(8), primary_key=True)
+    process: Mapped[str] = mapped_column(String(16), primary_key=True)
+    counts_until: Mapped[datetime]
 
 
 class ApiCall(Base):

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.vocabulary import PUSHED, Scope
-from wecom_app.models import CustomerTag, Relation, Tag, TagGroup, TagOperation
+from wecom_app.models import CustomerTag, Relation, Tag, TagClaim, TagGroup, TagOperation
 from wecom_app.models.tagging import CUSTOMER_LEVEL
 from wecom_app.services.ports import JobQueue
 from wecom_app.services.tag_units import TagFacts, UnitRows
@@ -127,7 +127,7 @@ def open_relation(session: Session, relation: Relation, now: datetime) -> None:
 
 
 def close_relation(session: Session, relation: Relation, now: datetime, reason: str) -> None:
-    """Void the operations, remember what tags were held as `parted`, and drop the cells."""
+    """Void the operations, remember what tags were held as `parted`, and drop the cells and the relation's claims."""
     table = CustomerTag.__table__
     rows = session.execute(
         select(table.c.tag_id, table.c.base, table.c.sent, table.c.wanted).where(
@@ -136,11 +136,8 @@ def close_relation(session: Session, relation: Relation, now: datetime, reason: 
     ).all()
     relation.parted = sorted(row.tag_id for row in rows if row.base or (row.wanted and row.sent in (1, 2)))
     close_operations(session, [relation.id], "void", reason, now)
-    session.execute(
-        delete(CustomerTag).where(
-            CustomerTag.customer_id == relation.customer_id, CustomerTag.relation_id == relation.id
-        )
-    )
+    for held in (CustomerTag, TagClaim):
+        session.execute(delete(held).where(held.customer_id == relation.customer_id, held.relation_id == relation.id))
 
 
 def close_operations(

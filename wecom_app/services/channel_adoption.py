@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from wecom_app.errors import InvalidInput
 from wecom_app.models import ChangeSet, Channel, Customer, Relation, Staff
-from wecom_app.services import back_tagging, channels, library, sources, taxonomy
+from wecom_app.services import back_tagging, channel_traces, channels, library, sources, taxonomy
 from wecom_app.services.channel_drafts import ChannelDraft
 from wecom_app.services.channels import ChannelView
 from wecom_app.services.runtime import Runtime
@@ -110,6 +110,7 @@ def adopt(runtime: Runtime, draft: ChannelDraft, *, back_tag: bool, asked_by: st
         seen = _staff_by_state(session, [draft.state])[draft.state]
         draft = replace(draft, staff=draft.staff or seen[:MOST_STAFF])
         channel = channels.insert(session, context, draft, code="foreign")
+        channel_traces.follow_up(session, context, channel.id)
         channel.sync_state, channel.sync_reason = "local", FOREIGN
         change_set_id = None
         if back_tag:

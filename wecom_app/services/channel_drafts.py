@@ -118,7 +118,10 @@ def userids(session: Session, channel_id: int) -> Sequence[str]:
 
 
 def write_new(session: Session, context: Context, channel: Channel, draft: ChannelDraft) -> None:
-    """Fill a channel that was just made; raise InvalidInput for tags that are not there."""
+    """Fill a channel that was just made; raise InvalidInput for tags that are not there.
+
+    What it brings with it is not known to WeCom yet: `channel_traces.follow_up` sees to that.
+    """
     tag_ids = _resolved(session, context, draft)
     _write_columns(channel, draft)
     session.add(channel)
@@ -129,7 +132,10 @@ def write_new(session: Session, context: Context, channel: Channel, draft: Chann
 
 
 def apply(session: Session, context: Context, channel: Channel, changes: ChannelChanges) -> ChannelDraft:
-    """Write an edit and return the channel as it was before; raise InvalidInput, with nothing changed."""
+    """Write an edit and return the channel as it was before; raise InvalidInput, with nothing changed.
+
+    Needs a follow-up as `write_new` does.
+    """
     before = read(session, channel)
     after = _following_its_source(session, before, replace(before, **changes), changes)
     check(session, after, fewest_staff=1 if channel.code == "ours" else 0)
@@ -191,7 +197,6 @@ def _write_columns(channel: Channel, draft: ChannelDraft) -> None:
 def _write_staff(session: Session, context: Context, channel_id: int, wanted: Sequence[str]) -> None:
     session.execute(delete(ChannelStaff).where(ChannelStaff.channel_id == channel_id))
     staff_ids = list(dict.fromkeys(staff.ensure(session, wanted, context.now).values()))
-    staff.request_names(session, context.queue, staff_ids)
     session.add_all(
         ChannelStaff(channel_id=channel_id, staff_id=staff_id, position=position)
         for position, staff_id in enumerate(staff_ids)
@@ -211,7 +216,7 @@ def _resolved(session: Session, context: Context, draft: ChannelDraft) -> list[i
     """Return the tags given, or the one named like the source where none is."""
     keys = list(dict.fromkeys(draft.tags))
     if not keys:
-        return [taxonomy.ensure_source_tag(session, context, draft.source.strip())]
+        return [taxonomy.ensure_source_tag(session, context, draft.source.strip(), push=False)]
     found = taxonomy.find_tags(session, keys)
     return [found[key].id for key in keys]
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from wecom_app.errors import Unavailable, WeComError, WeComGone, WeComUnavailable
 from wecom_app.models import Channel
-from wecom_app.services import channel_drafts
+from wecom_app.services import channel_drafts, channel_traces
 from wecom_app.services.context import Context
 from wecom_app.services.library import context as plain_context
 from wecom_app.services.ports import ContactWay, ContactWayDraft, JobArgs
@@ -115,7 +115,10 @@ def request_later(session: Session, context: Context, channel_id: int) -> None:
 
 def push(runtime: Runtime, args: JobArgs) -> None:
     """Bring WeCom to the channel's saved state; a refusal stands on the channel for people to see."""
-    carry(runtime, int(args["channel_id"]))
+    channel_id = int(args["channel_id"])
+    with runtime.write() as session:
+        channel_traces.follow_up(session, plain_context(runtime), channel_id)
+    carry(runtime, channel_id)
 
 
 def carry(runtime: Runtime, channel_id: int) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from wecom_app.errors import Conflict, InvalidInput, NameTaken, NotFound, WeComError
 from wecom_app.models import Channel, ChannelRemark, ChannelStaff, ChannelTag, Relation, Welcome
-from wecom_app.services import channel_drafts, channel_push, library
+from wecom_app.services import channel_drafts, channel_push, channel_traces, library
 from wecom_app.services.channel_drafts import ChannelChanges, ChannelDraft
 from wecom_app.services.context import Context
 from wecom_app.services.greetings import Greeting
@@ -48,6 +48,7 @@ def create(runtime: Runtime, draft: ChannelDraft) -> ChannelView:
     """Make a channel and its live code; raise InvalidInput or NameTaken, also for what WeCom refuses."""
     with runtime.write() as session:
         context = library.context(runtime)
+        traces = channel_traces.newcomers(session, draft.staff, draft.source.strip())
         channel_id = insert(session, context, draft, code="ours").id
         channel_push.request_later(session, context, channel_id)
     runtime.crash_point("channel.before_create")
@@ -55,7 +56,9 @@ def create(runtime: Runtime, draft: ChannelDraft) -> ChannelView:
     if refusal is not None:
         with runtime.write() as session:
             _forget(session, channel_id)
+            channel_traces.drop(session, library.context(runtime), traces)
         raise _refused("创建渠道活码", refusal) from refusal
+    _follow_up(runtime, channel_id)
     return _read(runtime, channel_id)
 
 
@@ -68,6 +71,9 @@ def edit(runtime: Runtime, channel_id: int, changes: ChannelChanges) -> ChannelV
         context = library.context(runtime)
         channel = _find(session, channel_id)
         was = channel_push.way_hash(channel_push.way_of(session, channel))
+        traces = channel_traces.newcomers(
+            session, changes.get("staff", ()), changes.get("source", channel.source).strip()
+        )
         before = channel_drafts.apply(session, context, channel, changes)
         after = channel_drafts.read(session, channel)
         differs = channel_push.way_hash(channel_push.way_of(session, channel)) != was
@@ -75,8 +81,10 @@ def edit(runtime: Runtime, channel_id: int, changes: ChannelChanges) -> ChannelV
         if at_once:
             channel.sync_state, channel.sync_reason = "pending", None
             channel_push.request_later(session, context, channel_id)
-        elif differs:
-            channel_push.settle(session, context, channel)
+        else:
+            channel_traces.follow_up(session, context, channel_id)
+            if differs:
+                channel_push.settle(session, context, channel)
     runtime.crash_point("channel.before_update")
     refusal = _carry_now(runtime, channel_id) if at_once else None
     if refusal is not None:
@@ -85,7 +93,10 @@ def edit(runtime: Runtime, channel_id: int, changes: ChannelChanges) -> ChannelV
             channel = _find(session, channel_id)
             channel_drafts.take_back(session, context, channel, before, after)
             channel_push.settle(session, context, channel)
+            channel_traces.drop(session, context, traces)
         raise _refused("修改渠道活码", refusal) from refusal
+    if at_once:
+        _follow_up(runtime, channel_id)
     return _read(runtime, channel_id)
 
 
@@ -188,6 +199,12 @@ def _carry_now(runtime: Runtime, channel_id: int) -> WeComError | None:
     with runtime.write() as session:
         channel_push.request(session, library.context(runtime), channel_id)
     return None
+
+
+def _follow_up(runtime: Runtime, channel_id: int) -> None:
+    """Done here at once; should the process end before, `channel.push` does it."""
+    with runtime.write() as session:
+        channel_traces.follow_up(session, library.context(runtime), channel_id)
 
 
 def _refused(act: str, error: WeComError) -> InvalidInput:

@@ -132,7 +132,7 @@ def _close(session: Session, context: Context, event: InboxEvent, lost_by: str) 
     if not subject.is_new and _began(relation) > lost_at:
         _look(session, context, relation)
         return
-    relations.close_epoch(session, relation, lost_by, lost_at, context.now)
+    relations.close_epoch(session, relation, lost_by, lost_at, context.now, event_id=context.event_id)
 
 
 def _began(relation: Relation) -> datetime:

@@ -88,22 +88,22 @@ def _adopt(
     session: Session, relation: Relation, units: Units, merges: Merges, *, queue: JobQueue, now: datetime
 ) -> bool:
     """Take over what people did in WeCom as new truth; return whether there was anything."""
-    changes = [change for key, found in merges.items() for change in _changes(relation, units[key], found)]
-    if not changes:
+    adopting = {key: found for key, found in merges.items() if found.adopted is not None}
+    if not adopting:
         return False
     userid = session.execute(select(Staff.userid).where(Staff.id == relation.staff_id)).scalar_one()
-    for change in changes:
-        change.evidence["userid"] = userid
+    changes = [change for key, found in adopting.items() for change in _changes(relation, units[key], found, userid)]
     act = Act("wecom", actor_ref=userid, reason="在企业微信中修改")
     tagging.apply(session, changes, act, queue=queue, now=now, observed_on=relation.id)
-    return True
+    return bool(changes)
 
 
-def _changes(relation: Relation, unit: LookUnit, found: Merge) -> list[TagChange]:
-    if found.adopted is None:
-        return []
-    kind = SourceKind.WECOM_LINK if found.by_link else SourceKind.WECOM
-    evidence: dict[str, Any] = {"relation_id": relation.id}
+def _changes(relation: Relation, unit: LookUnit, found: Merge, userid: str) -> list[TagChange]:
+    """Return what makes the truth equal to what was adopted; who put on what the first link finds is not known."""
+    assert found.adopted is not None
+    ref = str(relation.id)
+    source = Source(SourceKind.WECOM_LINK, ref) if found.by_link else Source(SourceKind.WECOM, ref, userid)
+    evidence: dict[str, Any] = {"relation_id": relation.id, "userid": userid}
     if relation.epoch_at is not None:
         evidence["createtime"] = relation.epoch_at.isoformat()
     removed = [] if unit.single and found.adopted else sorted(unit.wanted - found.adopted)
@@ -114,7 +114,7 @@ def _changes(relation: Relation, unit: LookUnit, found: Merge) -> list[TagChange
             relation.customer_id,
             tag_id,
             add,
-            Source(kind, str(relation.id)),
+            source,
             dict(evidence),
             unit.key.relation_id,
         )

@@ -18,7 +18,7 @@ class Metrics:
         self.welcome_delay = self._histogram("welcome_delay_seconds", "From receipt to the welcome call")
         self.wecom_calls = self._counter("wecom_api_requests", "Calls to WeCom", "api", "errcode")
         self.wecom_seconds = self._histogram("wecom_api_duration_seconds", "Duration of calls to WeCom", "api")
-        self.token_refreshes = self._counter("token_refreshes", "gettoken calls by result", "result")
+        self.token_refreshes = self._counter("token_refreshes", "Tokens and tickets fetched, by result", "result")
         self.jobs = self._counter("jobs", "Jobs run, by kind and result", "kind", "result")
         self.clock_skew = Gauge(
             f"{PREFIX}_clock_skew_seconds",

@@ -6,8 +6,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wecom_app.models import Channel, Relation
-from wecom_app.services import cells, customers, sequence
+from wecom_app.services import cells, customers, sequence, tagging
+from wecom_app.services.history import Act
 
+ENDED = "好友关系已解除"
 MAX_STATE = 64
 """customer_channel of an acquisition link, in bytes; whatever is longer was made by nobody we know."""
 
@@ -37,10 +39,21 @@ def confirm_half(session: Session, relation: Relation, now: datetime) -> None:
     cells.open_relation(session, relation, now)
 
 
-def close_epoch(session: Session, relation: Relation, lost_by: str, lost_at: datetime, now: datetime) -> None:
-    """End the relation; what was to be pushed to it is void, the customer's own tags stay."""
+def close_epoch(
+    session: Session,
+    relation: Relation,
+    lost_by: str,
+    lost_at: datetime,
+    now: datetime,
+    *,
+    event_id: int | None = None,
+) -> None:
+    """End the relation; what was to be pushed to it is void, its own tags go, those of the customer stay."""
     session.flush()
-    cells.close_relation(session, relation, now, reason="好友关系已解除")
+    act = Act("system", reason=ENDED, event_id=event_id)
+    evidence = {"relation_id": relation.id, "lost_by": lost_by, "reason": ENDED}
+    tagging.end_relation(session, relation.customer_id, relation.id, act, evidence, now)
+    cells.close_relation(session, relation, now, reason=ENDED)
     relation.lost_at = lost_at
     relation.lost_by = lost_by
     relation.life_seq = sequence.draw(session)

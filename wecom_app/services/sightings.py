@@ -84,7 +84,9 @@ def _relation(
             return None
         _begin(session, context, relation, follower)
     elif relation.epoch_at is not None and relation.epoch_at != follower.createtime:
-        relations.close_epoch(session, relation, "customer", follower.createtime, context.now)
+        relations.close_epoch(
+            session, relation, "customer", follower.createtime, context.now, event_id=context.event_id
+        )
         _begin(session, context, relation, follower)
     elif relation.half:
         relations.confirm_half(session, relation, context.now)

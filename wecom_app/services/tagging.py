@@ -8,10 +8,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wecom_app.domain.tagging import Source, Wish, decide
+from wecom_app.domain.tagging import Decision, Source, Unit, Wish, decide
+from wecom_app.domain.vocabulary import Scope
 from wecom_app.errors import InvalidInput
+from wecom_app.models import CustomerTag, Tag, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL
 from wecom_app.services import cells, customers, history, sequence, tag_units
 from wecom_app.services.history import Act
@@ -83,6 +86,40 @@ def apply(
     skipped = _decide_all(changes, facts, units)
     change_set_id = _write(session, units, act, facts, queue=queue, now=now, observed_on=observed_on)
     return Applied(change_set_id, tuple(skipped))
+
+
+def end_relation(
+    session: Session, customer_id: int, relation_id: int, act: Act, evidence: dict[str, Any], now: datetime
+) -> int | None:
+    """Take off what the customer has of one relation alone, as that relation ends; return the change set's id.
+
+    It is nobody's wish: no precedence is asked, no claim takes over, and nothing is pushed. Only history is written;
+    the caller drops the relation's rows.
+    """
+    query = (
+        select(CustomerTag.tag_id)
+        .join(Tag, Tag.id == CustomerTag.tag_id)
+        .join(TagGroup, TagGroup.id == Tag.group_id)
+        .where(
+            CustomerTag.customer_id == customer_id,
+            CustomerTag.relation_id == relation_id,
+            CustomerTag.wanted,
+            TagGroup.scope == Scope.RELATION,
+        )
+    )
+    tag_ids = session.scalars(query).all()
+    if not tag_ids:
+        return None
+    facts = tag_units.load_facts(session, tag_ids)
+    ended = []
+    for unit in tag_units.load(session, [customer_id], facts).values():
+        held = unit.state.held
+        if unit.key.relation_id == relation_id and held is not None:
+            unit.take(Decision(Unit(None), changed=True), Wish(held.tag_id, False, held.source, evidence))
+            unit.stamp(now, None)
+            ended.append(unit)
+    customers.raise_version(session, [customer_id])
+    return history.record(session, ended, act, now)
 
 
 def _write(

@@ -69,8 +69,10 @@ def create_group(session: Session, context: Context, draft: GroupDraft) -> TagGr
     return group
 
 
-def add_tags(session: Session, context: Context, group: TagGroup, drafts: Sequence[TagDraft]) -> list[Tag]:
-    """Make tags in a group; raise NameTaken where a name stands in it already."""
+def add_tags(
+    session: Session, context: Context, group: TagGroup, drafts: Sequence[TagDraft], *, push: bool = True
+) -> list[Tag]:
+    """Make tags in a group, at WeCom too with `push`; raise NameTaken where a name stands in it already."""
     names = [clean_name(draft.name) for draft in drafts]
     if len(set(names)) < len(names):
         raise InvalidInput("同一个标签组里的标签名不能重复")
@@ -95,7 +97,7 @@ def add_tags(session: Session, context: Context, group: TagGroup, drafts: Sequen
         session.add(tag)
         session.flush()
         tags.append(tag)
-    if tags and group.mirror in PUSHED:
+    if push and tags and group.mirror in PUSHED:
         request_push(session, context, group.id)
     return tags
 
@@ -113,8 +115,8 @@ def request_push(session: Session, context: Context, group_id: int) -> None:
     )
 
 
-def ensure_source_tag(session: Session, context: Context, name: str) -> int:
-    """Return the tag of this name in the group 获客来源, making tag and group on first use."""
+def ensure_source_tag(session: Session, context: Context, name: str, *, push: bool = True) -> int:
+    """Return the tag of this name in the group 获客来源, both made on first use; with `push` at WeCom too."""
     group = find_group(session, SOURCE_GROUP_KEY)
     if group is None:
         group = _adopt_source_group(session, context)
@@ -122,7 +124,7 @@ def ensure_source_tag(session: Session, context: Context, name: str) -> int:
         select(Tag).where(Tag.group_id == group.id, Tag.name == name, Tag.archived_at.is_(None), Tag.gone_at.is_(None))
     ).scalar_one_or_none()
     if tag is None:
-        tag = add_tags(session, context, group, [TagDraft(name)])[0]
+        tag = add_tags(session, context, group, [TagDraft(name)], push=push)[0]
     return tag.id
 
 

@@ -49,7 +49,7 @@ class WeComStatus(Protocol):
         ...
 
     def flush(self) -> None:
-        """Write down the calls that wait to be logged."""
+        """Write down the calls that wait to be logged, and leave what this process holds to others."""
         ...
 
     def purge(self, keep: timedelta) -> int:

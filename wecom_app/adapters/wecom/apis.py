@@ -42,6 +42,8 @@ def _read(path: str, expects: str) -> Api:
 
 
 TOKEN = _read("gettoken", "access_token")
+CORP_TICKET = _read("get_jsapi_ticket", "ticket")
+APP_TICKET = _read("ticket/get", "ticket")
 MEMBER = _read("user/get", "userid")
 MEMBERS = _read("user/list", "userlist")
 DEPARTMENTS = _read("department/list", "department")
@@ -68,6 +70,8 @@ APIS: Mapping[str, Api] = {
     api.path: api
     for api in (
         TOKEN,
+        CORP_TICKET,
+        APP_TICKET,
         MEMBER,
         MEMBERS,
         DEPARTMENTS,

@@ -20,7 +20,8 @@ from wecom_app.adapters.wecom.limiter import Limiter
 from wecom_app.adapters.wecom.limits import Limits
 from wecom_app.adapters.wecom.message_calls import MessageCalls
 from wecom_app.adapters.wecom.seal import Seal
-from wecom_app.adapters.wecom.token import TokenKeeper
+from wecom_app.adapters.wecom.ticket_calls import TicketCalls
+from wecom_app.adapters.wecom.token import Source, TokenKeeper
 from wecom_app.adapters.wecom.token_rows import TokenRows
 from wecom_app.adapters.wecom.transport import Deadline, build_session
 from wecom_app.adapters.wecom.uploads import upload_name
@@ -52,7 +53,7 @@ CLOCK_DIFFERENCE = timedelta(minutes=5)
 MOST_ON_PAGE = 100
 
 
-class Gateway(MessageCalls):
+class Gateway(MessageCalls, TicketCalls):
     """WeCom, for one self-built app."""
 
     def __init__(
@@ -73,9 +74,14 @@ class Gateway(MessageCalls):
         wire = Wire(session or build_session(settings.api_base_url), settings.api_base_url, self._log)
         caller = Caller(settings, wire, self._limiter, self._log)
         seal = Seal(secret_key)
-        rows = TokenRows(_credential_name(settings, seal), database, clock, seal)
-        self._tokens = TokenKeeper(rows, caller.fetch_token, clock, metrics.token_refreshes)
+
+        def keeper(name: str, source: Source) -> TokenKeeper:
+            rows = TokenRows(_credential_name(name, settings, seal), database, clock, seal)
+            return TokenKeeper(rows, source, clock, metrics.token_refreshes)
+
+        self._tokens = keeper("access_token", caller.fetch_token)
         self._client = WeComClient(settings, caller, self._tokens, clock)
+        self._keep_tickets(keeper)
 
     def get_member(self, userid: str) -> MemberDetails:
         """Return a member."""
@@ -213,8 +219,9 @@ class Gateway(MessageCalls):
         return None if found is None else time_for(found, calls, self._clock.now())
 
     def flush(self) -> None:
-        """Write down the calls that wait to be logged; called at the end."""
+        """Write down the calls that wait to be logged, and give up our places in flight; called at the end."""
         self._log.flush()
+        self._limiter.give_up_places()
 
     def purge(self, keep: timedelta = KEEP) -> int:
         """Delete what the call log keeps no longer; return how many rows."""
@@ -242,10 +249,10 @@ class Gateway(MessageCalls):
                 return
 
 
-def _credential_name(settings: WeComSettings, seal: Seal) -> str:
-    """Name the token's row after the credentials: with a new secret the circuit starts closed again."""
+def _credential_name(kind: str, settings: WeComSettings, seal: Seal) -> str:
+    """Name a token's row after the credentials: with a new secret the circuit starts closed again."""
     fingerprint = seal.fingerprint(settings.corp_id, str(settings.agent_id), settings.secret)
-    return f"access_token:{settings.agent_id}:{fingerprint}"
+    return f"{kind}:{settings.agent_id}:{fingerprint}"
 
 
 def _given(**fields: Any) -> Json:

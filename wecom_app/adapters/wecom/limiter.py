@@ -20,7 +20,7 @@ class Limiter:
 
     def __init__(self, limits: Limits, database: Database, clock: Clock) -> None:
         self._budget = Budget(limits, database, clock)
-        self._places = Places(limits, clock)
+        self._places = Places(limits, database, clock)
 
     @contextmanager
     def admit(self, api: Api, deadline: Deadline, *, urgent: bool) -> Iterator[None]:
@@ -36,6 +36,10 @@ class Limiter:
     def read(self) -> Sequence[ApiBudget]:
         """Return what is used and left of each API's budget."""
         return self._budget.read()
+
+    def give_up_places(self) -> None:
+        """Leave the corp's places in flight to other processes; called at the end."""
+        self._places.give_up()
 
     def _learn(self, api: Api, error: WeComError, urgent: bool) -> None:
         if error.errcode == TOO_PARALLEL:

@@ -1,66 +1,75 @@
-"""How many calls may be under way at once: places per group, fewer for ten minutes after a 45033."""
+"""How many calls may be under way at once: places per group, which the corp's processes share; half after a 45033."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 
 from wecom_app.adapters.wecom.apis import Api, Group
 from wecom_app.adapters.wecom.errcodes import SOON_S, TOO_PARALLEL, error_for
 from wecom_app.adapters.wecom.limits import Limits
+from wecom_app.adapters.wecom.shares import HALVED_S, Share, Shares
 from wecom_app.adapters.wecom.transport import Deadline
 from wecom_app.clock import Clock
+from wecom_app.db import Database
 
-HALVED_S = 600.0
+SHARED = (Group.READ, Group.MARK)
+"""Groups whose places the processes divide. Library writes need none of it: their jobs have one key, so that only one
+of them runs at a time anywhere. Urgent calls have places in each process: a welcome waits for no other process."""
+LOOK_S = 0.2
+"""How soon a waiting call notices that this process's share has grown."""
 
 
 class _Places:
-    """The places of one group."""
+    """The places of one group in this process; `room` says how many there are at the moment."""
 
-    def __init__(self, capacity: int, clock: Clock) -> None:
-        self._capacity = capacity
+    def __init__(self, room: Callable[[], int], clock: Clock) -> None:
+        self._room = room
         self._clock = clock
         self._changed = threading.Condition()
         self._taken = 0
-        self._halved_until = clock.monotonic()
 
     def take(self, wait_s: float) -> bool:
+        end, waited_s = self._clock.monotonic() + wait_s, 0.0
         with self._changed:
-            free = self._changed.wait_for(lambda: self._taken < self._room(), wait_s)
-            self._taken += free
-            return free
+            while self._taken >= self._room():
+                if waited_s >= wait_s or self._clock.monotonic() >= end:
+                    return False
+                look_s = min(LOOK_S, wait_s)
+                waited_s += 0.0 if self._changed.wait(look_s) else look_s
+            self._taken += 1
+            return True
 
     def leave(self) -> None:
         with self._changed:
             self._taken -= 1
             self._changed.notify()
 
-    def halve(self) -> None:
-        self._halved_until = self._clock.monotonic() + HALVED_S
-
-    def _room(self) -> int:
-        halved = self._clock.monotonic() < self._halved_until
-        return max(1, self._capacity // 2) if halved else self._capacity
-
 
 class Places:
-    """The places of all groups in this process; urgent calls have their own."""
+    """The places of all groups in this process."""
 
-    def __init__(self, limits: Limits, clock: Clock) -> None:
+    def __init__(self, limits: Limits, database: Database, clock: Clock) -> None:
         self._wait_s = limits.wait_s
-        self._urgent = _Places(limits.urgent, clock)
+        self._clock = clock
+        self._shares = Shares(database, clock)
+        self._halved_until: dict[str, datetime] = {}
+        """Of urgent calls and library writes, which know only their own process."""
+        capacities = {Group.READ: limits.reads, Group.MARK: limits.marks, Group.LIBRARY: limits.library_writes}
+        self._urgent = _Places(lambda: self._own("urgent", limits.urgent), clock)
         self._groups: Mapping[Group, _Places] = {
-            Group.READ: _Places(limits.reads, clock),
-            Group.MARK: _Places(limits.marks, clock),
-            Group.LIBRARY: _Places(limits.library_writes, clock),
+            group: _Places(self._room_of(group, capacity), clock) for group, capacity in capacities.items()
         }
 
     @contextmanager
     def hold(self, api: Api, deadline: Deadline, *, urgent: bool) -> Iterator[None]:
         """Hold a place while the call is under way; WeComThrottled if none comes free in time."""
-        places = self._of(api, urgent)
+        places = self._urgent if urgent else self._groups.get(api.group)
         if places is None:
             yield
             return
+        if not urgent and api.group in SHARED:
+            self._shares.beat(api.group)
         if not places.take(min(self._wait_s, deadline.remaining())):
             raise error_for(api.path, TOO_PARALLEL, retry_after_s=SOON_S)
         try:
@@ -70,9 +79,21 @@ class Places:
 
     def halve(self, api: Api, *, urgent: bool) -> None:
         """Use half of a group's places for ten minutes."""
-        places = self._of(api, urgent)
-        if places is not None:
-            places.halve()
+        if urgent:
+            self._halved_until["urgent"] = self._clock.now() + timedelta(seconds=HALVED_S)
+        elif api.group in SHARED:
+            self._shares.halve(api)
+        else:
+            self._halved_until[api.group] = self._clock.now() + timedelta(seconds=HALVED_S)
 
-    def _of(self, api: Api, urgent: bool) -> _Places | None:
-        return self._urgent if urgent else self._groups.get(api.group)
+    def give_up(self) -> None:
+        """Leave the corp's places to other processes; called at the end."""
+        self._shares.leave()
+
+    def _room_of(self, group: Group, capacity: int) -> Callable[[], int]:
+        if group in SHARED:
+            return lambda: self._shares.own(group, capacity)
+        return lambda: self._own(group, capacity)
+
+    def _own(self, name: str, capacity: int) -> int:
+        return Share(halved_until=self._halved_until.get(name)).of(capacity, self._clock.now())

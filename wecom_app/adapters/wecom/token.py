@@ -33,14 +33,14 @@ EARLY_PAUSE_S = 30.0
 
 @dataclass(frozen=True)
 class Issued:
-    """What gettoken answers."""
+    """A new token or ticket as WeCom hands it out."""
 
     value: str = field(repr=False)
     expires_in_s: float
 
 
 Source = Callable[[Deadline], Issued]
-"""Calls gettoken once."""
+"""Asks WeCom once for a token or ticket."""
 
 
 class TokenKeeper:

@@ -7,6 +7,7 @@ simulator.
 from wecom_app.services.ports.app_messages import AppMessages, ButtonCard, CardButton, SentMessage
 from wecom_app.services.ports.callbacks import CallbackCipher, CallbackQuery, IncomingEvent, Intake
 from wecom_app.services.ports.jobs import CANCELLED, JobArgs, JobPage, JobQueue, JobView, Scheduler
+from wecom_app.services.ports.sdk_tickets import SdkTickets, TicketKind
 from wecom_app.services.ports.wecom import WeCom
 from wecom_app.services.ports.wecom_facts import (
     ContactDetails,
@@ -44,7 +45,9 @@ __all__ = [
     "JobView",
     "MemberDetails",
     "Scheduler",
+    "SdkTickets",
     "SentMessage",
+    "TicketKind",
     "WeCom",
     "WelcomeMessage",
 ]

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from wecom_app.services.ports.app_messages import AppMessages
+from wecom_app.services.ports.sdk_tickets import SdkTickets
 from wecom_app.services.ports.wecom_facts import (
     ContactDetails,
     ContactPage,
@@ -17,7 +18,7 @@ from wecom_app.services.ports.wecom_facts import (
 )
 
 
-class WeCom(AppMessages, Protocol):
+class WeCom(AppMessages, SdkTickets, Protocol):
     """WeCom's API. Every method may raise the WeComError family of `wecom_app.errors`.
 
     None of them may be called inside an open write transaction.
