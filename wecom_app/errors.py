@@ -2,6 +2,7 @@
 
     AppError
     ├── InvalidInput 422    NotSignedIn 401    NotAllowed 403    NotFound 404
+    │                       NoSession 401      Forged 403        NotInSight 404
     ├── StaleEdit 409       NameTaken 409      Conflict 409      TooMany 429
     ├── CallbackRejected 403                   Unavailable 503
     ├── ConfigurationError  (stops the start)
@@ -50,16 +51,35 @@ class NotSignedIn(AppError):
     default_message = "请提供有效的接口密钥：Authorization: Bearer …"
 
 
+class NoSession(NotSignedIn):
+    """No browser session, or one that has ended; a page leads to the log-in instead."""
+
+    default_message = "登录已失效，请重新登录"
+
+
 class NotAllowed(AppError):
     code = "not_allowed"
     http_status = 403
     default_message = "没有权限进行此操作"
 
 
+class Forged(NotAllowed):
+    """A request that our own pages cannot have sent: foreign origin, or no proof that it was meant."""
+
+    code = "forged_request"
+    default_message = "页面已过期或请求来源不正确，请刷新页面后重试"
+
+
 class NotFound(AppError):
     code = "not_found"
     http_status = 404
     default_message = "没有找到"
+
+
+class NotInSight(NotFound):
+    """A customer who does not exist or is not the viewer's to see; its answer is the same to the byte."""
+
+    default_message = "没有找到这位客户，或他不在你的查看范围内"
 
 
 class Conflict(AppError):

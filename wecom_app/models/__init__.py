@@ -1,5 +1,14 @@
 """The tables, one module a noun family; importing this package registers all of them on `Base.metadata`."""
 
+from wecom_app.models.access import (
+    AuditEntry,
+    LocalAdmin,
+    RateWindow,
+    SignInState,
+    StaffRole,
+    StaffScope,
+    WebSession,
+)
 from wecom_app.models.account import ApiKey, Deployment, IdempotencyRecord
 from wecom_app.models.channel import (
     Channel,
@@ -22,6 +31,7 @@ __all__ = [
     "ApiCall",
     "ApiKey",
     "ApiWindow",
+    "AuditEntry",
     "ChangeSet",
     "Channel",
     "ChannelRemark",
@@ -38,10 +48,15 @@ __all__ = [
     "IdempotencyRecord",
     "InboxEvent",
     "Job",
+    "LocalAdmin",
     "Media",
     "MediaPiece",
+    "RateWindow",
     "Relation",
+    "SignInState",
     "Staff",
+    "StaffRole",
+    "StaffScope",
     "SyncConflict",
     "Tag",
     "TagClaim",
@@ -50,5 +65,6 @@ __all__ = [
     "TagGroup",
     "TagOperation",
     "WeComToken",
+    "WebSession",
     "Welcome",
 ]

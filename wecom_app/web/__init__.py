@@ -10,9 +10,9 @@ import structlog
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from wecom_app.errors import AppError
+from wecom_app.errors import AppError, NotInSight
 from wecom_app.services.runtime import Runtime
-from wecom_app.web import assets, callback, operations, playground
+from wecom_app.web import assets, callback, operations, playground, session
 from wecom_app.web.api import make_blueprint
 from wecom_app.web.state import RUNTIME
 
@@ -53,6 +53,7 @@ def create_web(runtime: Runtime) -> Flask:
     assets.install(app)
     app.before_request(_name_request)
     app.after_request(_finish)
+    session.install(app)
     app.register_error_handler(AppError, _app_error)
     app.register_error_handler(HTTPException, _http_error)
     # Must be last: whatever nobody foresaw gets a fixed text and an id to find it in the log.
@@ -86,7 +87,9 @@ def _app_error(error: AppError) -> tuple[Response, int]:
     body: dict[str, object] = {"error": error.code, "message": error.message}
     if error.details:
         body["details"] = error.details
-    response = jsonify({**body, "request_id": g.get("request_id", "")})
+    if not isinstance(error, NotInSight):
+        body["request_id"] = g.get("request_id", "")
+    response = jsonify(body)
     if status in (429, 503):
         response.headers["Retry-After"] = str(int(error.retry_after_s or 2))
     return response, status
