@@ -1,0 +1,39 @@
+"""`/admin`: the console for marketing admins, auditors and operators; pages rendered here, refined by htmx."""
+
+from typing import Any
+
+from flask import Blueprint, current_app, url_for
+
+from wecom_app.web import assets
+from wecom_app.web.admin import home, navigation, notices, words
+from wecom_app.web.session import current_session
+from wecom_app.web.state import runtime
+
+SIGN_OUT = "sign_in.sign_out"
+
+
+def make_blueprint() -> Blueprint:
+    """Return the console's pages."""
+    blueprint = Blueprint("admin", __name__, url_prefix="/admin")
+    blueprint.before_request(assets.keep_plain)  # every page carries the CSRF token
+    blueprint.context_processor(_surroundings)
+    for name, filter_ in words.FILTERS.items():
+        blueprint.add_app_template_filter(filter_, name)
+    for pages in (home,):
+        pages.register(blueprint)
+    return blueprint
+
+
+def _surroundings() -> dict[str, Any]:
+    """What every page's frame shows."""
+    present = current_session()
+    if present is None:
+        return {}
+    with runtime().read() as session:
+        shown = navigation.shown(session, runtime(), present.viewer)
+    return {
+        "navigation": shown,
+        "viewer": present.viewer,
+        "notice": notices.current(),
+        "sign_out_url": url_for(SIGN_OUT) if SIGN_OUT in current_app.view_functions else None,
+    }
