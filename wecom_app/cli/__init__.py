@@ -2,7 +2,7 @@
 
 import click
 
-from wecom_app.cli import database, doctor, keys, repair, serve
+from wecom_app.cli import database, doctor, keys, repair, serve, sync
 from wecom_app.cli.common import set_up_logging
 from wecom_app.version import __version__
 
@@ -24,6 +24,7 @@ for command in (
     keys.api_key_group,
     repair.inbox_group,
     repair.jobs_group,
+    sync.sync_group,
     doctor.doctor,
 ):
     main.add_command(command)

@@ -4,6 +4,7 @@ They work on the database while `serve` runs, and need no settings of WeCom.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import click
 
@@ -27,6 +28,8 @@ EVENT_STATES: Mapping[str, str] = {
     "ignored": "无需处理",
     "failed": "处理失败",
 }
+
+Id = TypeVar("Id", int, str)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="输出 JSON，字段与接口相同。")
 how_many = click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="最多列出多少条。")
@@ -109,12 +112,15 @@ def replay_inbox(_settings: Settings, store: Store, several: tuple[int, ...], fa
             job_id = repair.replay_event(session, store.queue, event_id)
         return "已在等待处理" if job_id is None else "已重新排队"
 
-    _each(several, replay, as_json)
+    each(several, replay, as_json)
 
 
 @click.group("jobs")
 def jobs_group() -> None:
-    """任务：查看、重新执行与取消；state=dead 是处理失败的。"""
+    """任务：查看、重新执行与取消；state=dead 是处理失败的。
+
+    推送失败的标签没有失败的任务：用 wecom-app sync failures 查看，用 wecom-app sync revive 重新推送。
+    """
 
 
 @jobs_group.command("list")
@@ -193,7 +199,7 @@ def replay_jobs(
             repair.replay_job(session, store.queue, job_id)
         return "已重新排队"
 
-    _each(several, replay, as_json)
+    each(several, replay, as_json)
 
 
 @jobs_group.command("cancel")
@@ -215,7 +221,7 @@ def _choose(several: Sequence[int], everything: bool, option: str) -> None:
         raise click.UsageError(f"请给出编号，或用 {option}（二者选一）")
 
 
-def _each(ids: Sequence[int], act: Callable[[int], str], as_json: bool) -> None:
+def each(ids: Sequence[Id], act: Callable[[Id], str], as_json: bool) -> None:
     """Do it for each id, whatever becomes of the others; the exit code says whether all went well."""
     results: list[dict[str, object]] = []
     for one in dict.fromkeys(ids):

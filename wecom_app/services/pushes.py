@@ -56,6 +56,20 @@ BEFORE_FIRST_LOOK = OPEN_CELLS.where(
 )
 
 
+LAST_DEAD = (
+    select(func.max(TagOperation.id))
+    .where(
+        TagOperation.customer_id == CustomerTag.customer_id,
+        TagOperation.state == "dead",
+        TagOperation.relation_id == CustomerTag.relation_id,
+        TagOperation.tag_id == CustomerTag.tag_id,
+    )
+    .correlate(CustomerTag)
+    .scalar_subquery()
+)
+"""The operation that says why a dead cell died."""
+
+
 @dataclass(frozen=True)
 class Push:
     """One `mark_tag` call: our tag ids with WeCom's, to add and to remove."""
@@ -137,35 +151,36 @@ def bury(session: Session, relation_id: int, tag_ids: Sequence[int], reason: str
     cells.close_operations(session, [relation_id], "dead", reason, now, tag_ids=tag_ids)
 
 
-def revive(session: Session, customer_id: int) -> int:
+def revive(session: Session, customer_id: int, *, reason: str | None = None) -> int:
     """Give the customer's dead cells their tries again, each with its last operation; return how many.
 
-    A cell whose tag is gone stays as it is. Called where a person asks for another attempt; the caller
-    has a sync requested.
+    With `reason` only those whose reason contains it. A cell whose tag is gone stays as it is. Called where a person
+    asks for another attempt; the caller has a sync requested.
     """
     customers.lock(session, [customer_id])
-    dead = session.execute(
-        select(CustomerTag.relation_id, CustomerTag.tag_id)
+    dead = (
+        select(CustomerTag.relation_id, CustomerTag.tag_id, TagOperation.id)
         .join(Tag, Tag.id == CustomerTag.tag_id)
+        .outerjoin(TagOperation, TagOperation.id == LAST_DEAD)
         .where(CustomerTag.customer_id == customer_id, CustomerTag.dead, Tag.gone_at.is_(None))
-    ).all()
-    cell = tuple_(CustomerTag.relation_id, CustomerTag.tag_id)
-    wish = tuple_(TagOperation.relation_id, TagOperation.tag_id)
-    of_dead = [(row.relation_id, row.tag_id) for row in dead]
-    if of_dead:
+    )
+    if reason is not None:
+        dead = dead.where(TagOperation.reason.contains(reason, autoescape=True))
+    rows = session.execute(dead).all()
+    if rows:
+        cell = tuple_(CustomerTag.relation_id, CustomerTag.tag_id)
         session.execute(
             update(CustomerTag)
-            .where(CustomerTag.customer_id == customer_id, cell.in_(of_dead))
+            .where(CustomerTag.customer_id == customer_id, cell.in_([(row.relation_id, row.tag_id) for row in rows]))
             .values(dead=False, tries=0)
         )
         # A dead cell has no open operation, so that one of its dead ones may be opened again.
-        last = select(func.max(TagOperation.id)).where(TagOperation.state == "dead", wish.in_(of_dead))
         session.execute(
             update(TagOperation)
-            .where(TagOperation.id.in_(last.group_by(TagOperation.relation_id, TagOperation.tag_id)))
+            .where(TagOperation.id.in_([row.id for row in rows if row.id is not None]))
             .values(state="pending", tries=0, reason=None, closed_at=None)
         )
-    return len(of_dead)
+    return len(rows)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
-"""Cursor paging of the API's lists: the cursor is the id of the last item of the page before."""
+"""What the API's lists share: paging by a cursor, the id of the last item of the page before, and filters by state."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
+
+from wecom_app.errors import InvalidInput
 
 View = TypeVar("View")
 
@@ -16,3 +18,9 @@ def page_of(
         "items": [shape(view) for view in shown],
         "next_cursor": str(id_of(shown[-1])) if more else None,
     }
+
+
+def check_state(state: str | None, known: Collection[str]) -> None:
+    """Raise InvalidInput, naming those there are, for a state that nothing can be in."""
+    if state is not None and state not in known:
+        raise InvalidInput(f"state 只能是：{'、'.join(known)}", details={"state": list(known)})

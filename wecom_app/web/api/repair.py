@@ -1,10 +1,7 @@
 """`/api/v1/inbox`, `/jobs` and `/wecom/budget`: what came in, what is to be done, what failed, and what is left."""
 
-from collections.abc import Collection
-
 from pydantic import BaseModel
 
-from wecom_app.errors import InvalidInput
 from wecom_app.services import inbox, repair, traffic
 from wecom_app.services.accounts import KeyScope
 from wecom_app.services.inbox import EventView
@@ -12,7 +9,7 @@ from wecom_app.services.ports import JobView
 from wecom_app.services.traffic import Traffic
 from wecom_app.services.wecom_status import ApiBudget
 from wecom_app.web.api.endpoint import Call, Endpoint
-from wecom_app.web.api.paging import page_of
+from wecom_app.web.api.paging import check_state, page_of
 from wecom_app.web.api.schemas import InboxOut, JobOut, Page, StateQuery
 from wecom_app.web.api.schemas_repair import (
     ApiBudgetOut,
@@ -29,7 +26,7 @@ from wecom_app.web.api.schemas_repair import (
 
 
 def list_inbox(call: Call) -> BaseModel:
-    _check_state(call.query.state, repair.EVENT_STATES)
+    check_state(call.query.state, repair.EVENT_STATES)
     with call.runtime.read() as session:
         found = inbox.list_events(
             session, state=call.query.state, before_id=call.query.cursor, limit=call.query.limit + 1
@@ -53,7 +50,7 @@ def replay_inbox_event(call: Call) -> BaseModel:
 
 
 def list_jobs(call: Call) -> BaseModel:
-    _check_state(call.query.state, repair.JOB_STATES)
+    check_state(call.query.state, repair.JOB_STATES)
     with call.runtime.read() as session:
         found = call.runtime.queue.list_jobs(
             session,
@@ -93,11 +90,6 @@ def get_budget(call: Call) -> BaseModel:
 
 def _cursor(value: int | None) -> str | None:
     return None if value is None else str(value)
-
-
-def _check_state(state: str | None, known: Collection[str]) -> None:
-    if state is not None and state not in known:
-        raise InvalidInput(f"state 只能是：{'、'.join(known)}", details={"state": list(known)})
 
 
 def inbox_out(view: EventView) -> InboxOut:

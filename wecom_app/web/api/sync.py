@@ -1,0 +1,91 @@
+"""`/api/v1/sync`: what could not be pushed to WeCom and another attempt at it, and what the two sides disagreed on."""
+
+from pydantic import BaseModel
+
+from wecom_app.services import conflicts, revival
+from wecom_app.services.accounts import KeyScope
+from wecom_app.services.conflicts import ConflictView
+from wecom_app.services.revival import Failure, Revived
+from wecom_app.web.api.endpoint import Call, Endpoint
+from wecom_app.web.api.paging import check_state, page_of
+from wecom_app.web.api.schemas import Page
+from wecom_app.web.api.schemas_sync import (
+    ConflictOut,
+    ConflictsQuery,
+    FailureOut,
+    FailuresOut,
+    RevivedOut,
+    ReviveIn,
+)
+
+
+def list_conflicts(call: Call) -> BaseModel:
+    query: ConflictsQuery = call.query
+    check_state(query.state, conflicts.STATES)
+    with call.runtime.read() as session:
+        found = conflicts.list_conflicts(
+            session,
+            state=query.state,
+            external_userid=query.external_userid,
+            before_id=query.cursor,
+            limit=query.limit + 1,
+        )
+    return Page[ConflictOut](**page_of(found, query.limit, lambda view: view.id, conflict_out))
+
+
+def list_failures(call: Call) -> BaseModel:
+    with call.runtime.read() as session:
+        return failures_out(revival.failures(session))
+
+
+def revive_all(call: Call) -> BaseModel:
+    given: ReviveIn = call.body
+    return revived_out(revival.revive_all(call.runtime, reason=given.reason, after_id=given.cursor))
+
+
+def revive_customer(call: Call) -> BaseModel:
+    return revived_out(revival.revive_customer(call.runtime, call.path["external_userid"]))
+
+
+def conflict_out(view: ConflictView) -> ConflictOut:
+    return ConflictOut.model_validate(view, from_attributes=True)
+
+
+def failures_out(found: list[Failure]) -> FailuresOut:
+    return FailuresOut(items=[FailureOut.model_validate(failure, from_attributes=True) for failure in found])
+
+
+def revived_out(found: Revived) -> RevivedOut:
+    following = None if found.next_cursor is None else str(found.next_cursor)
+    return RevivedOut(cells=found.cells, customers=found.customers, next_cursor=following)
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/sync/conflicts",
+        KeyScope.READ,
+        "两边不一致的记录，新的在前；state 为 open 或 settled",
+        list_conflicts,
+        Page[ConflictOut],
+        ConflictsQuery,
+    ),
+    Endpoint("GET", "/sync/failures", KeyScope.READ, "推送失败的标签，按原因统计", list_failures, FailuresOut),
+    Endpoint(
+        "POST",
+        "/sync/revive",
+        KeyScope.WRITE,
+        "重新推送失败的标签，每次最多 1000 位客户；reason 只限原因含此文字的",
+        revive_all,
+        RevivedOut,
+        body=ReviveIn,
+    ),
+    Endpoint(
+        "POST",
+        "/customers/<external_userid>/revive",
+        KeyScope.WRITE,
+        "重新推送一位客户失败的标签",
+        revive_customer,
+        RevivedOut,
+    ),
+)
