@@ -256,6 +256,15 @@ def test_a_code_is_deleted_once_wecom_can_be_reached(company: Company) -> None:
     assert read(company, channel)["sync"]["state"] == "local"
 
 
+def test_archiving_and_restoring_need_no_body(company: Company) -> None:
+    channel = company.make_channel()
+
+    for act, is_archived in (("archive", True), ("restore", False)):
+        answer = company.client.post(f"/api/v1/channels/{channel['id']}/{act}", headers=company.headers)
+        assert answer.status_code == 200, answer.get_data(as_text=True)
+        assert (answer.get_json()["archived_at"] is not None) is is_archived
+
+
 def test_a_refused_deletion_leaves_the_channel_as_it_was(company: Company) -> None:
     channel = company.make_channel()
     before = read(company, channel)

@@ -2,6 +2,7 @@
 
 import io
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import func, select
@@ -82,6 +83,31 @@ def test_the_same_file_under_one_name_is_kept_once(company: Company) -> None:
     assert (first["kind"], first["filename"], first["size"]) == ("image", "海报.png", len(PNG))
     with company.runtime.read() as session:
         assert session.execute(select(func.count()).select_from(MediaPiece)).scalar_one() == 1
+
+
+def content(company: Company, media_id: int, **headers: str) -> Any:
+    return company.client.get(f"/api/v1/media/{media_id}/content", headers={**company.headers, **headers})
+
+
+@pytest.mark.parametrize(
+    ("sent", "filename", "mimetype"),
+    [(PNG, "海报.png", "image/png"), (MP4, "开箱.mp4", "video/mp4"), (PDF, "价目表.pdf", "application/octet-stream")],
+)
+def test_a_file_is_given_back_as_it_came(company: Company, sent: bytes, filename: str, mimetype: str) -> None:
+    body = sent + b"x" * (2 * media.MEGABYTE - len(sent))
+    kept = upload(company, body, filename)
+
+    answer = content(company, kept["id"])
+
+    assert (answer.status_code, answer.data, answer.mimetype) == (200, body, mimetype)
+    disposition = answer.headers["Content-Disposition"]
+    assert disposition.startswith("attachment; ")
+    assert disposition.endswith(f"filename*=UTF-8''{quote(filename)}")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    again = content(company, kept["id"], **{"If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.data) == (304, b"")
+    assert content(company, 999).status_code == 404
+    assert company.client.get(f"/api/v1/media/{kept['id']}/content").status_code == 401
 
 
 def test_what_wecom_would_refuse_is_refused_with_what_to_do(company: Company) -> None:

@@ -105,6 +105,13 @@ def content_of(session: Session, sha256: str) -> bytes:
     return b"".join(session.execute(query).scalars())
 
 
+def mimetype_of(kind: str, content: bytes) -> str:
+    """Return how a file is announced; only what was checked when it came in is named."""
+    if kind == "image":
+        return "image/jpeg" if content.startswith(JPEG) else "image/png"
+    return "video/mp4" if kind == "video" else "application/octet-stream"
+
+
 def view(found: Media, now: datetime) -> MediaView:
     """Return a file's description: `synced` while WeCom has it, else why not."""
     if found.problem is not None:

@@ -213,6 +213,7 @@ ENDPOINTS = (
         archive_channel,
         ChannelOut,
         body=ArchiveIn,
+        body_optional=True,
     ),
     Endpoint(
         "POST",
@@ -222,6 +223,7 @@ ENDPOINTS = (
         restore_channel,
         ChannelOut,
         body=RestoreIn,
+        body_optional=True,
     ),
     Endpoint(
         "GET",

@@ -4,12 +4,13 @@ Each module of this package ends in a tuple of `Endpoint`; `openapi` reads the s
 """
 
 import hashlib
+import io
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Response, g, request
+from flask import Response, g, request, send_file
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import IntegrityError
 
@@ -35,6 +36,16 @@ class NoBody(BaseModel):
 
 
 @dataclass(frozen=True)
+class Binary:
+    """An answer that is a file, not JSON."""
+
+    content: bytes
+    mimetype: str
+    filename: str
+    etag: str
+
+
+@dataclass(frozen=True)
 class Call:
     """A request that was let in and read."""
 
@@ -53,13 +64,17 @@ class Endpoint:
     path: str
     scope: KeyScope
     summary: str
-    view: Callable[[Call], BaseModel]
-    returns: type[BaseModel]
+    view: Callable[[Call], Any]
+    returns: type[BaseModel] | type[Binary]
     query: type[BaseModel] = NoQuery
     body: type[BaseModel] = NoBody
     status: int = 200
     max_body: int | None = None
     """Bytes that a request may have, where it is more than elsewhere."""
+    body_optional: bool = False
+    """Whether a request without a body says the same as `{}`."""
+    form: Mapping[str, Any] | None = None
+    """The schema of a multipart/form-data body, which the view reads itself."""
 
     @property
     def name(self) -> str:
@@ -78,8 +93,10 @@ def serve(endpoint: Endpoint, **path: Any) -> Response:
         caller,
         path,
         _validated(endpoint.query, request.args.to_dict()),
-        _validated(endpoint.body, _json_body()) if endpoint.body is not NoBody else None,
+        _validated(endpoint.body, _json_body(endpoint)) if endpoint.body is not NoBody else None,
     )
+    if endpoint.returns is Binary:
+        return _file(endpoint.view(call))
     key = request.headers.get("Idempotency-Key")
     if endpoint.method != "POST" or key is None:
         return _response(_answer(endpoint, call))
@@ -147,9 +164,12 @@ def _error_body(error: AppError) -> str:
     return json.dumps({**body, "request_id": g.request_id}, ensure_ascii=False)
 
 
-def _json_body() -> Any:
+def _json_body(endpoint: Endpoint) -> Any:
+    data = request.get_data()
+    if endpoint.body_optional and not data.strip():
+        return {}
     try:
-        return json.loads(request.get_data())
+        return json.loads(data)
     except (ValueError, RecursionError):
         raise InvalidInput("请求内容不是有效的 JSON") from None
 
@@ -163,6 +183,17 @@ def _validated(model: type[BaseModel], values: Any) -> BaseModel:
             for item in error.errors(include_input=False, include_url=False, include_context=False)
         }
         raise InvalidInput(details=details) from None
+
+
+def _file(found: Binary) -> Response:
+    """Send a file to be saved, never shown: what people uploaded is no page of ours."""
+    return send_file(
+        io.BytesIO(found.content),
+        mimetype=found.mimetype,
+        as_attachment=True,
+        download_name=found.filename,
+        etag=found.etag,
+    )
 
 
 def _response(answer: StoredAnswer) -> Response:

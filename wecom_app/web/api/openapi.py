@@ -7,7 +7,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from wecom_app.version import __version__
-from wecom_app.web.api.endpoint import PREFIX, Endpoint, NoBody
+from wecom_app.web.api.endpoint import PREFIX, Binary, Endpoint, NoBody
 
 PATH_TYPES = {"int": "integer", "": "string"}
 ERRORS = {
@@ -33,7 +33,7 @@ ERROR_SCHEMA = {
 def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     """Return the description of the endpoints."""
     listed = list(endpoints)
-    models = [(endpoint.returns, "serialization") for endpoint in listed]
+    models = [(endpoint.returns, "serialization") for endpoint in listed if endpoint.returns is not Binary]
     models += [(endpoint.body, "validation") for endpoint in listed if endpoint.body is not NoBody]
     references, definitions = models_json_schema(
         list(dict.fromkeys(models)),  # type: ignore[arg-type]
@@ -62,18 +62,27 @@ def _operation(endpoint: Endpoint, references: Any) -> dict[str, Any]:
         "description": f"需要权限：{endpoint.scope}",
         "parameters": [*_path_parameters(endpoint), *_query_parameters(endpoint)],
         "responses": {
-            str(endpoint.status): _content("成功", references[(endpoint.returns, "serialization")]),
+            str(endpoint.status): _success(endpoint, references),
             **{status: _content(text, {"$ref": "#/components/schemas/Error"}) for status, text in ERRORS.items()},
         },
     }
     if endpoint.body is not NoBody:
         schema = references[(endpoint.body, "validation")]
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        content = {"application/json": {"schema": schema}}
+        operation["requestBody"] = {"required": not endpoint.body_optional, "content": content}
+    if endpoint.form is not None:
+        operation["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": endpoint.form}}}
     if endpoint.method == "POST":
         operation["parameters"].append(
             {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 128}}
         )
     return operation
+
+
+def _success(endpoint: Endpoint, references: Any) -> dict[str, Any]:
+    if endpoint.returns is Binary:
+        return {"description": "成功", "content": {"*/*": {}}}
+    return _content("成功", references[(endpoint.returns, "serialization")])
 
 
 def _content(text: str, schema: Any) -> dict[str, Any]:

@@ -8,12 +8,20 @@ from wecom_app.services import greetings, library, media
 from wecom_app.services.accounts import KeyScope
 from wecom_app.services.greetings import Greeting
 from wecom_app.services.media import MediaView
-from wecom_app.web.api.endpoint import Call, Endpoint
+from wecom_app.web.api.endpoint import Binary, Call, Endpoint
 from wecom_app.web.api.schemas import Sync
 from wecom_app.web.api.schemas_channels import MediaOut, WelcomeIn, WelcomeOut
 
 MAX_UPLOAD = media.LARGEST + 64 * 1024
 """The largest file, and the form around it."""
+UPLOAD_FORM = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {
+        "file": {"type": "string", "contentMediaType": "application/octet-stream"},
+        "kind": {"type": "string", "enum": list(media.KINDS), "description": "不填则按内容判断"},
+    },
+}
 
 
 def get_default_welcome(call: Call) -> BaseModel:
@@ -43,6 +51,13 @@ def upload_media(call: Call) -> BaseModel:
 def get_media(call: Call) -> BaseModel:
     with call.runtime.read() as session:
         return media_out(media.get(session, call.path["media_id"], call.runtime.clock.now()))
+
+
+def get_media_content(call: Call) -> Binary:
+    with call.runtime.read() as session:
+        found = media.get(session, call.path["media_id"], call.runtime.clock.now())
+        content = media.content_of(session, found.sha256)
+    return Binary(content, media.mimetype_of(found.kind, content), found.filename, found.sha256)
 
 
 def greeting_from(given: WelcomeIn) -> Greeting:
@@ -99,6 +114,10 @@ ENDPOINTS = (
         MediaOut,
         status=201,
         max_body=MAX_UPLOAD,
+        form=UPLOAD_FORM,
     ),
     Endpoint("GET", "/media/<int:media_id>", KeyScope.READ, "一个欢迎语附件", get_media, MediaOut),
+    Endpoint(
+        "GET", "/media/<int:media_id>/content", KeyScope.READ, "一个欢迎语附件的文件内容", get_media_content, Binary
+    ),
 )
