@@ -111,3 +111,13 @@ HANDED_OVER = frozenset({201, 202})
 def source_name(add_way: int | None) -> str:
     """Return the name of the source tag for a contact that came through none of our channels."""
     return ADD_WAY_WORDS.get(add_way or 0, UNKNOWN_SOURCE)
+
+
+class EditableBy(StrEnum):
+    """Who may put the tags of a group on a customer, or take them off, by hand."""
+
+    EVERYBODY = "everybody"
+    LEADERS = "leaders"
+    """Those who lead a department, and admins."""
+    NOBODY = "nobody"
+    """Rules, channels, campaigns and programs only."""

@@ -21,6 +21,7 @@ from wecom_app.models.channel import (
 from wecom_app.models.customer import Customer, Department, DepartmentMember, Relation, Staff
 from wecom_app.models.inbox import InboxEvent
 from wecom_app.models.media import Media, MediaPiece
+from wecom_app.models.profile import FollowUp, ProfileField, ProfileValue, RemarkEdit
 from wecom_app.models.queue import Job
 from wecom_app.models.sync import Counter, SyncConflict, TagOperation
 from wecom_app.models.tag import Tag, TagDimension, TagGroup
@@ -45,14 +46,18 @@ __all__ = [
     "DepartmentMember",
     "Deployment",
     "FlightShare",
+    "FollowUp",
     "IdempotencyRecord",
     "InboxEvent",
     "Job",
     "LocalAdmin",
     "Media",
     "MediaPiece",
+    "ProfileField",
+    "ProfileValue",
     "RateWindow",
     "Relation",
+    "RemarkEdit",
     "SignInState",
     "Staff",
     "StaffRole",

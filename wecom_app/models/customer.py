@@ -86,6 +86,7 @@ class Relation(Base):
     remark: Mapped[str | None] = mapped_column(String(64))
     description: Mapped[str | None] = mapped_column(String(512))
     remark_mobiles: Mapped[list[Any] | None]
+    remark_company: Mapped[str | None] = mapped_column(String(64))
     opened_at: Mapped[datetime]
     """When we first heard of the present epoch."""
     lost_at: Mapped[datetime | None]

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy import ForeignKey, Index, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wecom_app.db import Base, BigId
@@ -37,6 +37,10 @@ class TagGroup(Base):
     wecom_group_id: Mapped[str | None] = mapped_column(String(64), unique=True)
     position: Mapped[int] = mapped_column(BigId, default=0)
     """WeCom's order: the larger, the further to the front."""
+    sensitive: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Covered in the sidebar until tapped: others can look over a member's shoulder."""
+    editable_by: Mapped[str] = mapped_column(String(12), default="everybody", server_default="everybody")
+    """Who may edit these tags on a customer by hand: everybody, leaders (and admins) or nobody."""
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
     gone_at: Mapped[datetime | None]

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from wecom_app.domain.vocabulary import PUSHED, public_source
+from wecom_app.domain.vocabulary import public_source
 from wecom_app.models import (
     Channel,
     Customer,
@@ -19,12 +19,11 @@ from wecom_app.models import (
     TagDimension,
     TagEvent,
     TagGroup,
-    TagOperation,
     Welcome,
 )
 from wecom_app.models.tagging import CUSTOMER_LEVEL
 from wecom_app.services import customers
-from wecom_app.services.cells import OPEN_STATES
+from wecom_app.services.agreement import Agreement
 
 
 @dataclass(frozen=True)
@@ -235,7 +234,7 @@ def _relations(session: Session, customer_ids: Sequence[int]) -> dict[int, list[
 
 
 class _TagRows:
-    """The tag rows and open operations of some customers, read in two queries."""
+    """The tag rows of some customers and their agreement with WeCom, read in two queries."""
 
     def __init__(self, session: Session, customer_ids: Sequence[int]) -> None:
         query = (
@@ -248,18 +247,7 @@ class _TagRows:
         self._rows: dict[int, list[tuple[CustomerTag, Tag, TagGroup]]] = {}
         for row, tag, group in session.execute(query):
             self._rows.setdefault(row.customer_id, []).append((row, tag, group))
-        self._operations = self._load_operations(session, customer_ids)
-
-    @staticmethod
-    def _load_operations(session: Session, customer_ids: Sequence[int]) -> dict[tuple[int, int], list[TagOperation]]:
-        query = select(TagOperation).where(
-            TagOperation.customer_id.in_(customer_ids),
-            or_(TagOperation.state.in_(OPEN_STATES), TagOperation.state == "dead"),
-        )
-        found: dict[tuple[int, int], list[TagOperation]] = {}
-        for operation in session.execute(query.order_by(TagOperation.id)).scalars():
-            found.setdefault((operation.customer_id, operation.tag_id), []).append(operation)
-        return found
+        self._agreement = Agreement(session, customer_ids)
 
     def views(self, customer_id: int, relations: Sequence[RelationView], now: datetime) -> list[TagView]:
         """Return one view per tag that the customer has."""
@@ -296,41 +284,11 @@ class _TagRows:
             set_at=row.set_at,
             expires_at=row.expires_at,
             evidence=row.evidence,
-            sync=self._sync(row.customer_id, tag, group),
+            sync=self._agreement.state(
+                row.customer_id, tag.id, mirror=group.mirror, gone_at=tag.gone_at, blocked=tag.blocked
+            ),
         )
-
-    def _sync(self, customer_id: int, tag: Tag, group: TagGroup) -> tuple[str, str | None]:
-        """Return the state over the tag's cells: any dead, else any open, else agreed."""
-        if group.mirror not in PUSHED:
-            return "local", None
-        if tag.gone_at is not None:
-            return "local", "标签已在企业微信中删除"
-        reason = self._dead_reason(customer_id, tag.id)
-        if reason is not None:
-            return "failed", reason
-        waiting = [op for op in self._operations.get((customer_id, tag.id), ()) if op.state != "dead"]
-        if waiting:
-            return "pending", tag.blocked or waiting[-1].reason
-        return "synced", None
-
-    def _dead_reason(self, customer_id: int, tag_id: int) -> str | None:
-        dead = [row.relation_id for row, tag, _ in self._rows.get(customer_id, ()) if tag.id == tag_id and row.dead]
-        if not dead:
-            return None
-        reasons = [
-            op.reason
-            for op in self._operations.get((customer_id, tag_id), ())
-            if op.state == "dead" and op.relation_id in dead
-        ]
-        return reasons[-1] if reasons and reasons[-1] else "推送到企业微信失败"
 
     def removing(self, customer_id: int) -> list[tuple[str, str | None]]:
         """Return the tags that are taken off here but not yet at WeCom."""
-        found: dict[str, str | None] = {}
-        for row, tag, _group in self._rows.get(customer_id, ()):
-            operations = self._operations.get((customer_id, tag.id), ())
-            is_open = any(op.state != "dead" for op in operations)
-            if row.wanted or row.relation_id == CUSTOMER_LEVEL or not (is_open or row.dead):
-                continue
-            found[tag.key] = self._dead_reason(customer_id, tag.id)
-        return list(found.items())
+        return [(tag.key, tag.reason) for tag in self._agreement.removing(customer_id)]

@@ -9,6 +9,14 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, render_template, request
 
 from wecom_app.domain.vocabulary import ADD_WAY_WORDS
+from wecom_app.domain.words import (
+    LOST_WORDS,
+    OPERATION_WORDS,
+    SYNC_BY_URGENCY,
+    SYNC_WORDS,
+    WELCOME_WORDS,
+    source_word,
+)
 from wecom_app.errors import NotFound
 from wecom_app.services import profiles
 from wecom_app.services.profiles import HistoryView, ProfileView, RelationView, TagView, WelcomeView
@@ -19,34 +27,6 @@ blueprint = Blueprint("playground", __name__)
 PAGE = 20
 HISTORY_PAGE = 50
 LONGEST_NAME = 50
-SOURCE_WORDS = {
-    "manual": "导购打标",
-    "campaign": "活动打标",
-    "channel": "渠道活码",
-    "rule": "系统自动打标",
-    "api": "接口",
-    "import": "导入",
-    "wecom": "企微同步",
-}
-ADD_WAY_SOURCE = "添加方式"
-"""The source tag of a contact who came through none of our live codes."""
-SYNC_WORDS = {
-    "synced": "与企业微信一致",
-    "pending": "等待同步到企业微信",
-    "failed": "同步失败",
-    "local": "仅在本系统",
-}
-SYNC_WORDS_BY_URGENCY = ("failed", "pending", "synced", "local")
-WELCOME_WORDS = {
-    "waiting": "欢迎语发送中",
-    "sent": "欢迎语已发送",
-    "expired": "欢迎语已过期，未发送",
-    "taken": "欢迎语已由其他应用发送",
-    "failed": "欢迎语发送失败",
-    "none": "没有设置欢迎语",
-}
-LOST_WORDS = {"customer": "客户已删除成员", "staff": "成员已删除客户", "transfer": "已转给其他成员"}
-OPERATION_WORDS = {"add": "添加", "remove": "移除", "expire": "到期"}
 
 
 @dataclass(frozen=True)
@@ -160,7 +140,7 @@ def agreement(profile: ProfileView) -> tuple[str, str] | None:
     states = {tag.sync[0] for tag in profile.tags} | {"pending" for _ in profile.removing}
     if not profile.is_active or not states:
         return None
-    worst = next(state for state in SYNC_WORDS_BY_URGENCY if state in states)
+    worst = next(state for state in SYNC_BY_URGENCY if state in states)
     return worst, SYNC_WORDS[worst]
 
 
@@ -171,9 +151,8 @@ def reason_of(view: TagView | HistoryView, names: Mapping[str, str]) -> Reason:
     if evidence.get("userid"):
         facts.append(("成员", names.get(evidence["userid"], evidence["userid"])))
     if view.source_kind == "channel" and "channel_name" not in evidence:
-        met = ADD_WAY_WORDS.get(evidence.get("add_way") or 0, "来源未识别")
-        return Reason(ADD_WAY_SOURCE, (("方式", met), *facts))
-    return Reason(SOURCE_WORDS.get(view.source_kind, view.source_kind), tuple(facts))
+        facts.insert(0, ("方式", ADD_WAY_WORDS.get(evidence.get("add_way") or 0, "来源未识别")))
+    return Reason(source_word(view.source_kind, evidence), tuple(facts))
 
 
 FACT_WORDS = (
