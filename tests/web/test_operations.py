@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from tests.web.asking import add_customer, assert_error
 from tests.web.sender import Sender, deliver, event_xml
 from wecom_app import db
 from wecom_app.clock import ManualClock
+from wecom_app.services import cells
 from wecom_app.simulator.config import SimulatorConfig
 from wecom_app.simulator.server import Simulator
 from wecom_app.version import __version__
@@ -173,6 +174,37 @@ def test_callbacks_are_counted_from_receipt_to_handling(company: Company, sender
     assert sample(company, "wecom_app_inbox_events", state="done") == 1
     assert sample(company, "wecom_app_inbox_oldest_age_seconds") == 0
     assert sample(company, "wecom_app_events_total", event="change_external_tag", result="done") == 1
+
+
+@pytest.mark.both
+def test_jobs_that_run_or_failed_do_not_count_as_waiting(company: Company) -> None:
+    queue = company.runtime.queue
+    with company.runtime.write() as session:
+        job_ids = [queue.enqueue(session, "retention.sweep", {}, lane="local") for _ in range(3)]
+        queue.cancel(session, job_ids[0] or 0)
+
+    assert sample(company, "wecom_app_jobs_dead", lane="local") == 1
+    assert sample(company, "wecom_app_jobs_waiting", lane="local", state="waiting") == 2
+    assert 'state="dead"' not in company.client.get("/metrics").get_data(as_text=True)
+
+
+@pytest.mark.both
+def test_ends_of_tag_operations_are_counted_once_committed(company: Company) -> None:
+    (key,) = company.make_tags("护肤", group="意向")
+    customer = add_customer(company)
+    closed = "wecom_app_tag_operations_closed_total"
+    verified = sample(company, closed, result="verified")
+    assert verified == 1
+
+    company.post(f"/customers/{customer}/tags", {"add": [key]}, 200)
+    company.post(f"/customers/{customer}/tags", {"remove": [key]}, 200)
+    assert sample(company, closed, result="superseded") == 1
+    company.settle()
+    assert sample(company, closed, result="verified") == verified + 1
+    with suppress(RuntimeError), company.runtime.write() as session:
+        cells.count_closed(session, "void", 3)
+        raise RuntimeError
+    assert sample(company, closed, result="void") == 0
 
 
 def test_metrics_hold_no_names_and_no_ids(company: Company) -> None:

@@ -4,17 +4,19 @@ A cell is a `customer_tag` row of one relation, which mirrors WeCom; an operatio
 Called by tagging, by the event handlers and by sync.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.vocabulary import PUSHED, Scope
 from wecom_app.models import CustomerTag, Relation, Tag, TagClaim, TagGroup, TagOperation
 from wecom_app.models.tagging import CUSTOMER_LEVEL
 from wecom_app.services.ports import JobQueue
+from wecom_app.services.runtime import CLOSED
 from wecom_app.services.tag_units import TagFacts, UnitRows
 from wecom_app.services.upsert import upsert
 
@@ -105,10 +107,11 @@ def open_operations(session: Session, wishes: Sequence[Mapping[str, Any]], now: 
     if not wishes:
         return
     connection = session.connection()
-    connection.execute(
+    superseded = connection.execute(
         SUPERSEDE,
         [{"b_relation": wish["relation_id"], "b_tag": wish["tag_id"], "b_now": now} for wish in wishes],
     )
+    count_closed(session, "superseded", superseded.rowcount)
     connection.execute(insert(TagOperation), [dict(wish) for wish in wishes])
 
 
@@ -150,10 +153,26 @@ def close_operations(
     tag_ids: Sequence[int] | None = None,
 ) -> None:
     """End the open operations of relations (of these tags only, if given)."""
-    query = update(TagOperation).where(TagOperation.relation_id.in_(relation_ids), TagOperation.state.in_(OPEN_STATES))
+    conditions: list[ColumnElement[bool]] = [TagOperation.relation_id.in_(relation_ids)]
     if tag_ids is not None:
-        query = query.where(TagOperation.tag_id.in_(tag_ids))
-    session.execute(query.values(state=state, reason=reason, closed_at=now))
+        conditions.append(TagOperation.tag_id.in_(tag_ids))
+    close_where(session, *conditions, state=state, reason=reason, now=now)
+
+
+def close_where(
+    session: Session, *conditions: ColumnElement[bool], state: str, reason: str | None, now: datetime
+) -> None:
+    """End the open operations that meet the conditions."""
+    query = update(TagOperation).where(*conditions, TagOperation.state.in_(OPEN_STATES))
+    closing = query.values(state=state, reason=reason, closed_at=now).execution_options(synchronize_session=False)
+    count_closed(session, state, session.connection().execute(closing).rowcount)
+
+
+def count_closed(session: Session, state: str, count: int) -> None:
+    """Note for the metrics that operations ended; they are told once the transaction is committed."""
+    if count > 0:
+        closed: Counter[str] = session.info.setdefault(CLOSED, Counter())
+        closed[state] += count
 
 
 def _live(session: Session, customer_ids: set[int]) -> dict[int, list[Relation]]:

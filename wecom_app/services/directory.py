@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 
 from wecom_app.errors import WeComGone, WeComRejected
 from wecom_app.models import Department, DepartmentMember, Relation, Staff, TagOperation
-from wecom_app.services import staff
-from wecom_app.services.cells import OPEN_STATES
+from wecom_app.services import cells, staff
 from wecom_app.services.context import Context
 from wecom_app.services.ports import DepartmentDetails, JobArgs, JobQueue, MemberDetails
 from wecom_app.services.runtime import Runtime
@@ -70,11 +69,8 @@ def leave(session: Session, context: Context, userid: str) -> None:
     staff_ids = select(Staff.id).where(Staff.userid_key == userid.lower())
     session.execute(update(Staff).where(Staff.userid_key == userid.lower()).values(status="left"))
     relations = select(Relation.id).where(Relation.staff_id.in_(staff_ids))
-    session.execute(
-        update(TagOperation)
-        .where(TagOperation.relation_id.in_(relations), TagOperation.state.in_(OPEN_STATES))
-        .values(state="void", reason="成员已离职", closed_at=context.now)
-        .execution_options(synchronize_session=False)
+    cells.close_where(
+        session, TagOperation.relation_id.in_(relations), state="void", reason="成员已离职", now=context.now
     )
     session.execute(
         delete(DepartmentMember)

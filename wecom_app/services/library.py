@@ -93,10 +93,8 @@ def confirm(runtime: Runtime, tag_ids: frozenset[int]) -> frozenset[int]:
 def bury(session: Session, given: Context, tag_ids: Sequence[int]) -> None:
     """Note that tags are deleted at WeCom: their marks freeze, their operations are void, nothing remakes them."""
     session.execute(update(Tag).where(Tag.id.in_(tag_ids)).values(gone_at=given.now))
-    session.execute(
-        update(TagOperation)
-        .where(TagOperation.tag_id.in_(tag_ids), TagOperation.state.in_(cells.OPEN_STATES))
-        .values(state="void", reason="标签已在企业微信中删除", closed_at=given.now)
+    cells.close_where(
+        session, TagOperation.tag_id.in_(tag_ids), state="void", reason="标签已在企业微信中删除", now=given.now
     )
 
 

@@ -40,6 +40,9 @@ class JobKind:
 ENQUEUED = "enqueued"
 """Key in `session.info` that `JobQueue.enqueue` sets to True."""
 
+CLOSED = "operations_closed"
+"""Key in `session.info` under which `cells` counts the tag operations that a transaction ends, by their end."""
+
 
 class SimulatedCrash(BaseException):
     """Raised by a test's crash hook; a BaseException so that no handler takes it for an ordinary failure."""
@@ -92,6 +95,14 @@ class Runtime(Store):
     scheduler: Scheduler = field(init=False)
     threads: bool = True
     crash_hook: Callable[[str], None] | None = None
+
+    @contextmanager
+    def write(self, *, urgent: bool = False) -> Iterator[Session]:
+        """As a store's; what the transaction ended is counted after its commit."""
+        with super().write(urgent=urgent) as session:
+            yield session
+        for state, count in session.info.get(CLOSED, {}).items():
+            self.metrics.operations_closed.labels(state).inc(count)
 
     def crash_point(self, name: str) -> None:
         """Do nothing, unless a test has planned a crash at this named point."""

@@ -100,12 +100,17 @@ def _allow_metrics() -> None:
 def _gauges(given: Runtime) -> CollectorRegistry:
     """Return what stands in the tables at this moment."""
     registry = CollectorRegistry()
-    jobs = Gauge("wecom_app_jobs_waiting", "Jobs by lane and state", ["lane", "state"], registry=registry)
+    waiting = Gauge("wecom_app_jobs_waiting", "Jobs that are still to run", ["lane", "state"], registry=registry)
+    running = Gauge("wecom_app_jobs_running", "Jobs that run", ["lane"], registry=registry)
+    dead = Gauge("wecom_app_jobs_dead", "Jobs that failed for good or were cancelled", ["lane"], registry=registry)
     events = Gauge("wecom_app_inbox_events", "Stored callbacks by state", ["state"], registry=registry)
     oldest = Gauge("wecom_app_inbox_oldest_age_seconds", "Age of the oldest waiting event", registry=registry)
     with given.read() as session:
         for (lane, state), count in given.queue.count_by_state(session).items():
-            jobs.labels(lane, state).set(count)
+            if state in ("waiting", "retrying"):
+                waiting.labels(lane, state).set(count)
+            else:
+                (running if state == "running" else dead).labels(lane).set(count)
         query = select(InboxEvent.state, func.count(), func.min(InboxEvent.received_at)).group_by(InboxEvent.state)
         for state, count, first in session.execute(query):
             events.labels(state).set(count)
