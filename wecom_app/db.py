@@ -31,7 +31,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import JSON, TypeDecorator, TypeEngine
 
 from wecom_app.clock import Clock, SystemClock
-from wecom_app.errors import ConfigurationError, Unavailable
+from wecom_app.errors import ConfigurationError, DatabaseUnreachable, Unavailable
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -44,6 +44,10 @@ LOCK_WAIT_S = 3.0
 """How long a writer waits for another thread's or process's lock before it gives up with `Unavailable`."""
 BUSY_TIMEOUT_MS = 40
 """SQLite's own wait per attempt; short, since its handler sleeps in coarse steps and starves waiters."""
+CONNECT_S = 5
+"""How long PostgreSQL has to answer, unless DATABASE_URL says otherwise (`?connect_timeout=`)."""
+CANNOT_OPEN = "打不开数据库文件：请检查 DATABASE_URL 指向的路径与文件权限"
+CANNOT_CONNECT = "连不上数据库：请确认 PostgreSQL 正在运行，并检查 DATABASE_URL 里的地址、库名、用户与密码"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -144,23 +148,24 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Open one snapshot; a write in it fails."""
-        with _reachable(), self._reader.connect() as connection, connection.begin():
+        with _reachable(), self._connect(self._reader) as connection, connection.begin():
             yield Session(connection, autoflush=False, expire_on_commit=False)
 
     @contextmanager
     def write(self, *, urgent: bool = False) -> Iterator[Session]:
         """Open a write transaction, committed at the end of the block, rolled back if it raises.
 
-        Raises Unavailable if the lock cannot be had within 3 s or the disk refuses.
+        Raises Unavailable if the lock cannot be had within 3 s or the disk refuses, DatabaseUnreachable where there
+        is nothing to connect to.
         """
         if not self.is_sqlite:
-            with _reachable(), self._writer.connect() as connection, connection.begin():
+            with _reachable(), self._connect(self._writer) as connection, connection.begin():
                 yield from _session(connection)
             return
         if not self._writer_lock.acquire(urgent=urgent, timeout_s=LOCK_WAIT_S):
             raise Unavailable
         try:
-            with _reachable(), self._writer.connect() as connection, self._begin_immediate(connection):
+            with _reachable(), self._connect(self._writer) as connection, self._begin_immediate(connection):
                 yield from _session(connection)
         finally:
             self._writer_lock.release()
@@ -169,6 +174,14 @@ class Database:
         """Close every pooled connection."""
         self._reader.dispose()
         self._writer.dispose()
+
+    def _connect(self, engine: Engine) -> Connection:
+        try:
+            return engine.connect()
+        except OperationalError as error:
+            if _is_lock(error):
+                raise
+            raise DatabaseUnreachable(CANNOT_OPEN if self.is_sqlite else CANNOT_CONNECT) from error
 
     def _begin_immediate(self, connection: Connection) -> Any:
         deadline = self._clock.monotonic() + LOCK_WAIT_S
@@ -184,7 +197,10 @@ class Database:
         path = self.url.database
         if not path or path == ":memory:":
             raise ConfigurationError("DATABASE_URL: an SQLite database needs a file path")
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DatabaseUnreachable(CANNOT_OPEN) from error
         writer = self._sqlite_engine("BEGIN IMMEDIATE", query_only=False, pool_size=2)
         return writer, self._sqlite_engine("BEGIN", query_only=True, pool_size=pool_size)
 
@@ -212,6 +228,7 @@ class Database:
         return engine
 
     def _open_postgresql(self, pool_size: int) -> tuple[Engine, Engine]:
+        patience = {} if "connect_timeout" in self.url.query else {"connect_timeout": CONNECT_S}
         try:
             engine = create_engine(
                 self.url.set(drivername="postgresql+psycopg"),
@@ -219,7 +236,7 @@ class Database:
                 max_overflow=pool_size,
                 pool_pre_ping=True,
                 json_serializer=dump_json,
-                connect_args={"options": "-c lock_timeout=3000 -c timezone=UTC"},
+                connect_args={**patience, "options": "-c lock_timeout=3000 -c timezone=UTC"},
             )
         except ModuleNotFoundError as error:
             raise ConfigurationError("使用 PostgreSQL 需要安装：pip install 'wecom-app[postgres]'") from error

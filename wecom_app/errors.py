@@ -4,7 +4,7 @@
     ├── InvalidInput 422    NotSignedIn 401    NotAllowed 403    NotFound 404
     │                       NoSession 401      Forged 403        NotInSight 404
     ├── StaleEdit 409       NameTaken 409      Conflict 409      TooMany 429
-    ├── CallbackRejected 403                   Unavailable 503
+    ├── CallbackRejected 403                   Unavailable 503 (DatabaseUnreachable)
     ├── ConfigurationError  (stops the start)
     └── WeComError
         ├── WeComUnavailable  retry            WeComThrottled    retry after a while
@@ -127,6 +127,17 @@ class Unavailable(AppError):
     http_status = 503
     retryable = True
     default_message = "系统繁忙，数据未保存，请稍后重试"
+
+
+class DatabaseUnreachable(Unavailable):
+    """The database cannot be opened at all; `advice` names the setting, for whoever runs the system.
+
+    Callers of the API learn only that nothing was saved.
+    """
+
+    def __init__(self, advice: str) -> None:
+        super().__init__()
+        self.advice = advice
 
 
 class ConfigurationError(AppError):

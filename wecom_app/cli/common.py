@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, NoReturn
 
@@ -11,7 +12,7 @@ import structlog
 
 from wecom_app.bootstrap import open_store
 from wecom_app.config import load_settings
-from wecom_app.errors import AppError
+from wecom_app.errors import AppError, DatabaseUnreachable
 
 
 def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -19,10 +20,8 @@ def with_settings(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
-        try:
+        with clear_errors():
             command(load_settings(), *args, **kwargs)
-        except AppError as error:
-            fail(error.message)
 
     return run
 
@@ -32,17 +31,26 @@ def with_store(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
-        try:
+        with clear_errors():
             settings = load_settings()
             store = open_store(settings)
             try:
                 command(settings, store, *args, **kwargs)
             finally:
                 store.database.close()
-        except AppError as error:
-            fail(error.message)
 
     return run
+
+
+@contextmanager
+def clear_errors() -> Iterator[None]:
+    """End the command with one clear line for an error that the product raises on purpose."""
+    try:
+        yield
+    except DatabaseUnreachable as error:
+        fail(error.advice)
+    except AppError as error:
+        fail(error.message)
 
 
 def fail(message: str) -> NoReturn:
@@ -52,18 +60,32 @@ def fail(message: str) -> NoReturn:
 
 
 def set_up_logging(level: str) -> None:
-    """Send log lines to standard error, as JSON."""
-    logging.basicConfig(level=level.upper(), format="%(message)s", stream=sys.stderr)
+    """Send log lines to standard error, as JSON: ours, and those of libraries and adapters with their `extra`."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(ensure_ascii=False),
+            ],
+        )
+    )
+    logging.basicConfig(level=level.upper(), handlers=[handler])
     # Debug lines of the first three hold URLs, and WeCom's URLs hold tokens; the others only chat.
     for name in ("urllib3", "wechatpy", "requests", "alembic", "apscheduler", "procrastinate", "waitress.queue"):
         logging.getLogger(name).setLevel(logging.ERROR if name == "waitress.queue" else logging.WARNING)
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
