@@ -18,6 +18,7 @@ from wecom_app.models.channel import (
     DefaultWelcome,
     Welcome,
 )
+from wecom_app.models.content import ContentEvent, ContentItem, ContentRevision
 from wecom_app.models.customer import Customer, Department, DepartmentMember, Relation, Staff
 from wecom_app.models.inbox import InboxEvent
 from wecom_app.models.media import Media, MediaPiece
@@ -38,6 +39,9 @@ __all__ = [
     "ChannelRemark",
     "ChannelStaff",
     "ChannelTag",
+    "ContentEvent",
+    "ContentItem",
+    "ContentRevision",
     "Counter",
     "Customer",
     "CustomerTag",

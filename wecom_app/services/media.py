@@ -156,8 +156,12 @@ def problem_of(session: Session, attachments: Sequence[Mapping[str, Any]]) -> st
 
 
 def keep_alive(session: Session, context: Context, attachments: Sequence[Mapping[str, Any]]) -> None:
+    """Have the files that attachments name uploaded where WeCom has not got them, and looked after from now on."""
+    keep_files_alive(session, context, media_ids(attachments))
+
+
+def keep_files_alive(session: Session, context: Context, wanted: Sequence[int]) -> None:
     """Have the files uploaded that WeCom has not got, and looked after from now on."""
-    wanted = media_ids(attachments)
     if not wanted:
         return
     rows = session.execute(select(Media).where(Media.id.in_(wanted)).order_by(Media.id)).scalars()

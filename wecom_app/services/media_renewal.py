@@ -12,8 +12,9 @@ import structlog
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
+from wecom_app.domain.contents import Kind
 from wecom_app.errors import WeComError
-from wecom_app.models import Channel, DefaultWelcome, Media
+from wecom_app.models import Channel, ContentItem, DefaultWelcome, Media
 from wecom_app.services import library, media
 from wecom_app.services.context import Context
 from wecom_app.services.ports import JobArgs
@@ -163,10 +164,14 @@ def _sweep(session: Session, context: Context) -> None:
 
 
 def _in_use(session: Session) -> set[int]:
-    """Return the files of the default welcome and of every channel that can still be scanned, archived or not."""
+    """Return the files that may be sent: by the default welcome, by channels that can still be scanned, by reps."""
     scannable = or_(Channel.archived_at.is_(None), Channel.code.in_(("ours", "foreign")))
     lists = [
         *session.execute(select(Channel.attachments).where(scannable)).scalars(),
         *session.execute(select(DefaultWelcome.attachments)).scalars(),
     ]
-    return {media_id for attachments in lists for media_id in media.media_ids(attachments)}
+    materials = select(ContentItem.media_id).where(
+        ContentItem.kind == Kind.MATERIAL, ContentItem.media_id.is_not(None), ContentItem.archived_at.is_(None)
+    )
+    sent_by_reps = {media_id for media_id in session.scalars(materials) if media_id is not None}
+    return sent_by_reps | {media_id for attachments in lists for media_id in media.media_ids(attachments)}

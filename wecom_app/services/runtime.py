@@ -15,6 +15,7 @@ from wecom_app.clock import Clock
 from wecom_app.config import Settings
 from wecom_app.db import Database
 from wecom_app.domain.keys import Slugify
+from wecom_app.services.content_cache import ContentCache
 from wecom_app.services.metrics import Metrics
 from wecom_app.services.ports import CallbackCipher, Intake, JobArgs, JobQueue, Scheduler, WeCom
 from wecom_app.services.wecom_status import WeComStatus
@@ -93,6 +94,7 @@ class Runtime(Store):
     intake: Intake = field(init=False)
     wecom_status: WeComStatus = field(init=False)
     scheduler: Scheduler = field(init=False)
+    content_cache: ContentCache = field(default_factory=ContentCache)
     threads: bool = True
     crash_hook: Callable[[str], None] | None = None
 
