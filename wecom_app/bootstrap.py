@@ -17,6 +17,7 @@ from wecom_app.adapters.scheduler import BackgroundClock
 from wecom_app.adapters.wecom.call_log import CallLog
 from wecom_app.adapters.wecom.crypto import Cipher
 from wecom_app.adapters.wecom.gateway import Gateway
+from wecom_app.adapters.wecom.group_robot import WebhookRobot
 from wecom_app.adapters.wecom.limits import Limits
 from wecom_app.adapters.wecom.selftest import DirectProbe
 from wecom_app.clock import Clock, SystemClock
@@ -108,6 +109,7 @@ def build_runtime(
         wecom=gateway,
         cipher=Cipher(wecom.corp_id, wecom.callback_keys),
         slugify=PinyinSlugify(),
+        robots=build_robots(settings, database, clock, metrics, session=session),
         threads=threads,
         crash_hook=crash_hook,
     )
@@ -136,6 +138,20 @@ def open_store(settings: Settings, clock: Clock | None = None) -> Store:
     store = Store(clock=clock, database=database)
     store.queue = _make_queue(database, clock, Metrics())
     return store
+
+
+def build_robots(
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    metrics: Metrics | None = None,
+    *,
+    session: requests.Session | None = None,
+) -> dict[str, WebhookRobot]:
+    """Return the group robots by name; they need no settings of WeCom's besides their own."""
+    metrics = metrics or Metrics()
+    made = [WebhookRobot(robot, database, clock, metrics, session=session) for robot in settings.group_robots()]
+    return {robot.name: robot for robot in made}
 
 
 def build_patient(

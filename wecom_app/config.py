@@ -9,7 +9,7 @@ import binascii
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -30,6 +30,7 @@ SECRET_NAMES = (
     "SECRET_KEY",
     "DATABASE_URL",
     "METRICS_TOKEN",
+    "GROUP_ROBOT_URL",
 )
 WECOM_NAMES = (
     "WECOM_CORP_ID",
@@ -41,6 +42,8 @@ WECOM_NAMES = (
 MIN_SECRET_KEY_LENGTH = 16
 DATABASES = ("sqlite", "postgresql")
 ENV_FILE = ".env"
+ROBOT_PATH = "/cgi-bin/webhook/send"
+ROBOT_FORM = f"each must be a webhook address such as {OFFICIAL_API}{ROBOT_PATH}?key=…"
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,24 @@ def decode_aes_key(encoded: str) -> bytes:
     return key
 
 
+def _robot_urls(value: SecretStr) -> SecretStr:
+    for url in _split(value):
+        _robot(url)
+    return value
+
+
+def _robot(url: str) -> "RobotSettings":
+    """Read a webhook address as the group shows it; raise ValueError for anything else."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError(ROBOT_FORM) from None
+    key = re.fullmatch(r"key=([0-9A-Za-z-]{8,64})", parts.query)
+    if parts.path != ROBOT_PATH or key is None or parts.fragment or parts.username:
+        raise ValueError(ROBOT_FORM)
+    return RobotSettings(f"{parts.scheme}://{parts.netloc}", key[1])
+
+
 def _split(value: SecretStr) -> list[str]:
     return [part.strip() for part in value.get_secret_value().split(",")]
 
@@ -151,6 +172,7 @@ class Settings(BaseModel):
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "Asia/Shanghai"
     currency: Annotated[str, AfterValidator(_currency)] = "CNY"
     metrics_token: SecretStr | None = None
+    group_robot_url: Annotated[SecretStr, AfterValidator(_robot_urls)] | None = None
     inbox_body_days: Days = 30
     """A handled callback keeps its text so long; what must still be handled keeps it."""
     inbox_digest_days: Days = 400
@@ -173,6 +195,19 @@ class Settings(BaseModel):
             callback_keys=self._callback_keys(),
             api_base_url=self.wecom_api_base_url,
         )
+
+    def group_robots(self) -> "tuple[RobotSettings, ...]":
+        """Return the group robots; raise ConfigurationError for one that is not WeCom's own.
+
+        A message goes to WeCom's host over https or to the host that every other call goes to, so that nothing
+        in a setting can make us call into the company's own network.
+        """
+        if self.group_robot_url is None:
+            return ()
+        robots = tuple(_robot(url) for url in _split(self.group_robot_url))
+        if any(robot.origin not in (OFFICIAL_API, self.wecom_api_base_url) for robot in robots):
+            raise ConfigurationError(f"GROUP_ROBOT_URL 必须是企业微信的地址：以 {OFFICIAL_API} 开头")
+        return robots
 
     def require_secret_key(self) -> str:
         """Return SECRET_KEY; raise ConfigurationError where it is not set."""
@@ -202,6 +237,14 @@ class WeComSettings:
     api_base_url: str
 
 
+@dataclass(frozen=True)
+class RobotSettings:
+    """A group robot's address; whoever has the key may write into the group."""
+
+    origin: str
+    key: str = field(repr=False)
+
+
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Return the checked settings from `environment` (default: `.env` and the process's own, which goes first)."""
     source = _read_environment() if environment is None else environment
@@ -217,6 +260,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         "localhost",
     ):
         raise ConfigurationError("DEMO_MODE 只能与本机模拟器一起使用：WECOM_API_BASE_URL 必须指向 127.0.0.1")
+    settings.group_robots()
     return settings
 
 

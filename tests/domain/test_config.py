@@ -52,6 +52,12 @@ WRONG = [
     ("CURRENCY", "yuan"),
     ("CURRENCY", "cny"),
     ("DEMO_MODE", "perhaps"),
+    ("GROUP_ROBOT_URL", "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?robot=0123456789"),
+    ("GROUP_ROBOT_URL", "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=short"),
+    ("GROUP_ROBOT_URL", "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=0123456789&debug=1"),
+    ("GROUP_ROBOT_URL", "https://qyapi.weixin.qq.com/cgi-bin/gettoken?key=0123456789"),
+    ("GROUP_ROBOT_URL", "https://user@qyapi.weixin.qq.com/cgi-bin/webhook/send?key=0123456789"),
+    ("GROUP_ROBOT_URL", "https://[::1/cgi-bin/webhook/send?key=0123456789"),
 ]
 
 
@@ -103,8 +109,49 @@ def test_a_missing_secret_key_is_named(value: str | None) -> None:
         settings.require_secret_key()
 
 
+ROBOT_KEY = "693a91f6-7xxx-4bc4-97a0-0ec2sifa5aaa"
+WEBHOOK = f"/cgi-bin/webhook/send?key={ROBOT_KEY}"
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "http://qyapi.weixin.qq.com",
+        "https://qyapi.weixin.qq.com.evil.example",
+        "https://evil.example",
+        "http://169.254.169.254",
+        "https://127.0.0.1",
+        "https://qyapi.weixin.qq.com:8443",
+        "file://qyapi.weixin.qq.com",
+    ],
+)
+def test_a_robot_at_any_other_host_is_refused(origin: str) -> None:
+    message = message_of(COMPLETE | {"GROUP_ROBOT_URL": origin + WEBHOOK})
+
+    assert "GROUP_ROBOT_URL" in message
+    assert ROBOT_KEY not in message
+
+
+def test_robots_are_wecoms_own_or_where_all_calls_go() -> None:
+    local = "http://127.0.0.1:8001"
+    urls = f"{OFFICIAL_API}{WEBHOOK},{local}{WEBHOOK}"
+    settings = load_settings(COMPLETE | {"WECOM_API_BASE_URL": local, "GROUP_ROBOT_URL": urls})
+
+    assert [robot.origin for robot in settings.group_robots()] == [OFFICIAL_API, local]
+    assert {robot.key for robot in settings.group_robots()} == {ROBOT_KEY}
+    assert ROBOT_KEY not in repr(settings)
+
+
 def test_an_empty_optional_setting_counts_as_not_given() -> None:
-    names = ("PUBLIC_BASE_URL", "WECOM_API_BASE_URL", "DATABASE_URL", "TIME_ZONE", "METRICS_TOKEN", "SECRET_KEY_FILE")
+    names = (
+        "PUBLIC_BASE_URL",
+        "WECOM_API_BASE_URL",
+        "DATABASE_URL",
+        "TIME_ZONE",
+        "METRICS_TOKEN",
+        "GROUP_ROBOT_URL",
+        "SECRET_KEY_FILE",
+    )
 
     assert load_settings(COMPLETE | dict.fromkeys(names, "")) == load_settings(COMPLETE)
 
@@ -163,12 +210,14 @@ SECRETS = [
     "SECRET_KEY",
     "DATABASE_URL",
     "METRICS_TOKEN",
+    "GROUP_ROBOT_URL",
 ]
 
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_every_secret_may_stand_in_a_file(name: str, tmp_path: Path) -> None:
-    value = COMPLETE.get(name, "sqlite:///elsewhere.db")
+    others = {"GROUP_ROBOT_URL": f"{OFFICIAL_API}{WEBHOOK}"}
+    value = (COMPLETE | others).get(name, "sqlite:///elsewhere.db")
     path = tmp_path / "secret"
     path.write_text(value + "\n")
     environment = {key: text for key, text in COMPLETE.items() if key != name}

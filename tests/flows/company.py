@@ -1,6 +1,6 @@
 """A small company on WeCom: zhang and wang sell, chen does not; used by the flow, fault and web tests."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import requests
@@ -150,14 +150,16 @@ class Company:
         return response.json()
 
 
-def open_company(database_url: str, clock: ManualClock, **config: Any) -> Company:
-    """Return a company with three members, on the given database."""
+def open_company(
+    database_url: str, clock: ManualClock, *, environment: Mapping[str, str] | None = None, **config: Any
+) -> Company:
+    """Return a company with three members, on the given database; `environment` holds further settings."""
     settings = SimulatorConfig(callback_url=CALLBACK, **config)
     holder: list[Company] = []
     simulator = Simulator(settings, clock, post=lambda url, body, timeout: holder[0].post_callback(url, body, timeout))
     for userid, name in STAFF.items():
         simulator.world.add_member(userid, name)
-    company = Company(simulator, settings_for(settings, database_url), clock)
+    company = Company(simulator, settings_for(settings, database_url, **(environment or {})), clock)
     holder.append(company)
     return company
 

@@ -10,6 +10,15 @@ from wecom_app.models.access import (
     WebSession,
 )
 from wecom_app.models.account import ApiKey, Deployment, IdempotencyRecord
+from wecom_app.models.bot import (
+    Alert,
+    BotDialogue,
+    BotMessage,
+    BotSettings,
+    Duty,
+    IntentionCard,
+    RobotMessage,
+)
 from wecom_app.models.channel import (
     Channel,
     ChannelRemark,
@@ -30,10 +39,14 @@ from wecom_app.models.tagging import ChangeSet, CustomerTag, TagClaim, TagEvent
 from wecom_app.models.wecom import ApiCall, ApiWindow, FlightShare, WeComToken
 
 __all__ = [
+    "Alert",
     "ApiCall",
     "ApiKey",
     "ApiWindow",
     "AuditEntry",
+    "BotDialogue",
+    "BotMessage",
+    "BotSettings",
     "ChangeSet",
     "Channel",
     "ChannelRemark",
@@ -49,10 +62,12 @@ __all__ = [
     "Department",
     "DepartmentMember",
     "Deployment",
+    "Duty",
     "FlightShare",
     "FollowUp",
     "IdempotencyRecord",
     "InboxEvent",
+    "IntentionCard",
     "Job",
     "LocalAdmin",
     "Media",
@@ -62,6 +77,7 @@ __all__ = [
     "RateWindow",
     "Relation",
     "RemarkEdit",
+    "RobotMessage",
     "SignInState",
     "Staff",
     "StaffRole",

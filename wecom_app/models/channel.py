@@ -68,7 +68,10 @@ class Welcome(Base):
     """One welcome message to send, from the callback that brought its code to its end."""
 
     __tablename__ = "welcome"
-    __table_args__ = (Index("ix_welcome_pair", "external_userid", "userid"),)
+    __table_args__ = (
+        Index("ix_welcome_pair", "external_userid", "userid"),
+        Index("ix_welcome_received", "received_at"),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     event_id: Mapped[int] = mapped_column(ForeignKey("inbox_event.id"), unique=True)

@@ -1,21 +1,20 @@
 """Checks of our own machine: settings, SECRET_KEY, time zone, database and disk."""
 
-import shutil
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
 from wecom_app.errors import Unavailable
 from wecom_app.models import Deployment
+from wecom_app.services import disk as disk_room
 from wecom_app.services.checkup import Finding, Patient, fail, fine, skip, warn
 
 STRONG_LENGTH = 32
 STRONG_VARIETY = 12
 """Different characters; random hex of 32 has about 14."""
-LEAST_SHARE, LOW_SHARE = 0.05, 0.10
+LEAST_SHARE = 0.05
 CHINA_OFFSET = timedelta(hours=8)
 SYNCHRONOUS: Mapping[int, str] = {0: "OFF", 1: "NORMAL", 2: "FULL", 3: "EXTRA"}
 FULL = 2
@@ -101,15 +100,13 @@ def journal(patient: Patient) -> Finding:
 
 def disk(patient: Patient) -> Finding:
     """Room where the SQLite file lies."""
-    if not patient.database.is_sqlite:
+    room = disk_room.room(patient.database)
+    if room is None:
         return skip("数据库不在本机文件里")
-    folder = Path(patient.database.url.database or ".").resolve().parent
-    usage = shutil.disk_usage(folder)
-    share = usage.free / usage.total
-    saw = f"数据库所在磁盘剩余 {usage.free / 2**30:.1f} GB（{share:.0%}）"
-    if share <= LEAST_SHARE:
+    saw = f"数据库所在磁盘剩余 {room.free / 2**30:.1f} GB（{room.share:.0%}）"
+    if room.share <= LEAST_SHARE:
         return fail(saw, "清理磁盘：写满后系统会拒收回调，并请企业微信稍后重发")
-    return warn(saw, "尽快清理磁盘") if share < LOW_SHARE else fine(saw)
+    return warn(saw, "尽快清理磁盘") if room.share < disk_room.LOW_SHARE else fine(saw)
 
 
 def deployment(patient: Patient) -> Finding:

@@ -1,16 +1,13 @@
 """Checks of the work itself: whether somebody does it, and what was left lying."""
 
-from collections import Counter
 from collections.abc import Mapping
 
-from sqlalchemy import func, select
-
-from wecom_app.models import InboxEvent
+from wecom_app.services import robots
+from wecom_app.services.alerts import list_alerts
 from wecom_app.services.checkup import Finding, Patient, fail, fine, warn
-from wecom_app.services.ports import CANCELLED
+from wecom_app.services.leftovers import leftovers_of
 
 LATE_S, STOPPED_S = 60.0, 600.0
-MOST_COUNTED = 1_000
 
 
 def workers(patient: Patient) -> Finding:
@@ -31,20 +28,31 @@ def workers(patient: Patient) -> Finding:
 def leftovers(patient: Patient) -> Finding:
     """What failed for good waits for a person."""
     with patient.database.read() as session:
-        page = patient.queue.list_jobs(session, state="dead", limit=MOST_COUNTED)
-        failed = session.execute(
-            select(func.count()).select_from(InboxEvent).where(InboxEvent.state == "failed")
-        ).scalar_one()
-    kinds = Counter(job.kind for job in page.items if job.last_error != CANCELLED)
-    if not kinds and not failed:
+        left = leftovers_of(session, patient.queue)
+    if not left.jobs and not left.events:
         return fine("没有处理失败的任务与回调")
-    more = "以上" if page.next_cursor is not None else ""
-    named = "、".join(f"{kind} {count} 个" for kind, count in kinds.most_common())
-    jobs = f"处理失败的任务 {kinds.total()} 个{more}（{named}）" if kinds else "没有处理失败的任务"
+    named = "、".join(f"{kind} {count} 个" for kind, count in left.jobs.most_common())
+    jobs = f"处理失败的任务 {left.jobs.total()} 个{left.more}（{named}）" if left.jobs else "没有处理失败的任务"
     return warn(
-        f"{jobs}，处理失败的回调 {failed} 条",
+        f"{jobs}，处理失败的回调 {left.events} 条",
         "用 wecom-app jobs list --state dead 看原因，解决后 wecom-app jobs replay --dead、inbox replay --failed",
     )
+
+
+def alerts_and_robots(patient: Patient) -> Finding:
+    """What the watch has seen, and whether somebody was told."""
+    with patient.database.read() as session:
+        firing = [view for view in list_alerts(session, patient.clock.now()) if view.firing]
+        unsaid = robots.unsaid(session, limit=1)
+    has_robots = bool(patient.settings.group_robots())
+    named = "、".join(f"{view.title}（{view.saw}）" for view in firing)
+    if firing:
+        return warn(f"正在告警：{named}", firing[0].advice)
+    if unsaid:
+        return warn(f"有群消息没有送达：{unsaid[0].reason or '等待发送'}", "运行 wecom-app bot test-robot 试一试")
+    if not has_robots:
+        return fine("没有告警；没有设置群机器人（GROUP_ROBOT_URL），告警只在这里和接口里看得到")
+    return fine("没有告警，群消息都已送达")
 
 
 def _sum(counts: Mapping[tuple[str, str], int], *states: str) -> int:

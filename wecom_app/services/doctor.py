@@ -80,5 +80,6 @@ CHECKS = (
     Check("callback", "回调地址", checkup_wecom.callback, (SETTINGS,)),
     Check("workers", "任务执行", checkup_work.workers, (SCHEMA,)),
     Check("leftovers", "失败记录", checkup_work.leftovers, (SCHEMA,)),
+    Check("alerts", "告警与群机器人", checkup_work.alerts_and_robots, (SCHEMA,)),
 )
 TITLES = {check.name: check.title for check in CHECKS}

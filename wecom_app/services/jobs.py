@@ -15,9 +15,11 @@ from wecom_app.services import (
     media,
     media_renewal,
     retention,
+    robots,
     staff,
     sync,
     taxonomy,
+    watch,
     welcome,
 )
 from wecom_app.services.runtime import JobKind, Tick
@@ -36,7 +38,12 @@ JOB_KINDS: Mapping[str, JobKind] = {
     directory.PULL_KIND: JobKind(directory.pull),
     handlers.HALF_KIND: JobKind(handlers.check_half),
     retention.KIND: JobKind(retention.sweep),
+    robots.SEND_KIND: JobKind(robots.send, give_up_after=timedelta(days=1)),
+    watch.KIND: JobKind(watch.run),
 }
 
-TICKS: Sequence[Tick] = (Tick("retention", timedelta(minutes=10), retention.request),)
+TICKS: Sequence[Tick] = (
+    Tick("retention", timedelta(minutes=10), retention.request),
+    Tick("watch", timedelta(minutes=1), watch.request),
+)
 """What the scheduler of each working process calls, and how often."""

@@ -17,7 +17,7 @@ from wecom_app.db import Database
 from wecom_app.domain.keys import Slugify
 from wecom_app.services.content_cache import ContentCache
 from wecom_app.services.metrics import Metrics
-from wecom_app.services.ports import CallbackCipher, Intake, JobArgs, JobQueue, Scheduler, WeCom
+from wecom_app.services.ports import CallbackCipher, GroupRobot, Intake, JobArgs, JobQueue, Scheduler, WeCom
 from wecom_app.services.wecom_status import WeComStatus
 
 JobHandler = Callable[["Runtime", JobArgs], None]
@@ -95,6 +95,8 @@ class Runtime(Store):
     wecom_status: WeComStatus = field(init=False)
     scheduler: Scheduler = field(init=False)
     content_cache: ContentCache = field(default_factory=ContentCache)
+    robots: Mapping[str, GroupRobot] = field(default_factory=dict)
+    """The group robots by name."""
     threads: bool = True
     crash_hook: Callable[[str], None] | None = None
 

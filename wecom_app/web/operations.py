@@ -1,9 +1,7 @@
 """`/healthz`, `/readyz` and `/metrics`, for the machine that watches us."""
 
 import hmac
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 from flask import Blueprint, Response, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
@@ -12,6 +10,7 @@ from sqlalchemy import func, select, text
 from wecom_app.errors import AppError, NotFound
 from wecom_app.migrations import runner
 from wecom_app.models import InboxEvent
+from wecom_app.services import disk
 from wecom_app.services.runtime import Runtime
 from wecom_app.version import __version__
 from wecom_app.web.state import runtime
@@ -66,10 +65,8 @@ def _schema_is_current(given: Runtime) -> bool:
 
 
 def _disk_has_room(given: Runtime) -> bool:
-    if not given.database.is_sqlite:
-        return True
-    usage = shutil.disk_usage(Path(given.database.url.database or ".").resolve().parent)
-    return usage.free / usage.total > LEAST_DISK_SHARE
+    room = disk.room(given.database)
+    return room is None or room.share > LEAST_DISK_SHARE
 
 
 def _workers_are_alive(given: Runtime) -> bool | None:

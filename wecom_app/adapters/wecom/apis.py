@@ -64,6 +64,7 @@ WAYS = _read("externalcontact/list_contact_way", "contact_way")
 WELCOME = Api("externalcontact/send_welcome_msg", urgent=True)
 SEND_MESSAGE = Api("message/send", expects="msgid")
 UPDATE_CARD = Api("message/update_template_card")
+ROBOT = Api("webhook/send")
 UPLOAD = Api("media/upload", expects="media_id", connect_s=UPLOAD_S, read_s=UPLOAD_S)
 
 APIS: Mapping[str, Api] = {
@@ -92,6 +93,7 @@ APIS: Mapping[str, Api] = {
         WELCOME,
         SEND_MESSAGE,
         UPDATE_CARD,
+        ROBOT,
         UPLOAD,
     )
 }

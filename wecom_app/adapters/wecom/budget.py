@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from wecom_app.adapters.wecom.book import BLOCK, HOUR, MINUTE, SPANS, Book
 from wecom_app.adapters.wecom.errcodes import RATE_LIMITED, error_for
-from wecom_app.adapters.wecom.limits import Limits
+from wecom_app.adapters.wecom.limits import OWN_LIMIT, Limits
 from wecom_app.clock import Clock
 from wecom_app.db import Database
 from wecom_app.errors import Unavailable, WeComError
@@ -79,8 +79,9 @@ class Budget:
     def read(self) -> Sequence[ApiBudget]:
         """Return the budget of each API that was called of late."""
         now = self._clock.now()
+        query = select(ApiWindow.api).where(~ApiWindow.api.contains(OWN_LIMIT)).distinct().order_by(ApiWindow.api)
         with self._database.read() as session:
-            names = session.scalars(select(ApiWindow.api).distinct().order_by(ApiWindow.api)).all()
+            names = session.scalars(query).all()
             return [self._budget(Book(session, name, now, locked=False)) for name in names]
 
     def _budget(self, book: Book) -> ApiBudget:

@@ -24,3 +24,9 @@ class Limits:
         """Return how many calls of a window ("minute" or "hour") there are for a kind of caller."""
         whole = self.per_minute if span == "minute" else self.per_hour
         return whole if urgent else int(whole * (1 - self.reserve))
+
+
+OWN_LIMIT = "#"
+"""Marks a name in `api_window` that is counted by itself and not against the app's budget for an API."""
+ROBOT_LIMITS = Limits(per_minute=20, per_hour=1200, reserve=0.0, most_block=1)
+"""Of each group robot (Tencent's page 91770)."""

@@ -29,7 +29,7 @@ UNREADABLE = "企业微信的回答无法读懂，系统会自动重试"
 READ_ERRMSG = 4096
 """Cut well behind what is kept, so that no piece of a token escapes the scrubbing at the cut."""
 NUMBER = re.compile(r"-?[0-9]{1,9}")
-SECRET_PARAMETERS = ("access_token", "corpsecret")
+SECRET_PARAMETERS = ("access_token", "corpsecret", "key")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ simulator.
 
 from wecom_app.services.ports.app_messages import AppMessages, ButtonCard, CardButton, SentMessage
 from wecom_app.services.ports.callbacks import CallbackCipher, CallbackQuery, IncomingEvent, Intake
+from wecom_app.services.ports.group_robot import GroupRobot
 from wecom_app.services.ports.jobs import CANCELLED, JobArgs, JobPage, JobQueue, JobView, Scheduler
 from wecom_app.services.ports.sdk_tickets import SdkTickets, TicketKind
 from wecom_app.services.ports.wecom import WeCom
@@ -37,6 +38,7 @@ __all__ = [
     "CorpTagGroup",
     "DepartmentDetails",
     "FollowUser",
+    "GroupRobot",
     "IncomingEvent",
     "Intake",
     "JobArgs",

@@ -4,10 +4,17 @@ from functools import partial
 
 from flask import Blueprint, Response, jsonify
 
-from wecom_app.web.api import channels, customers, openapi, repair, sync, tags
+from wecom_app.web.api import bot, channels, customers, openapi, repair, sync, tags
 from wecom_app.web.api.endpoint import PREFIX, serve
 
-ENDPOINTS = (*customers.ENDPOINTS, *tags.ENDPOINTS, *channels.ENDPOINTS, *repair.ENDPOINTS, *sync.ENDPOINTS)
+ENDPOINTS = (
+    *customers.ENDPOINTS,
+    *tags.ENDPOINTS,
+    *channels.ENDPOINTS,
+    *repair.ENDPOINTS,
+    *sync.ENDPOINTS,
+    *bot.ENDPOINTS,
+)
 
 
 def make_blueprint() -> Blueprint:

@@ -1,0 +1,150 @@
+"""What people must be told of, as a table: how each condition is measured, and what to do about it.
+
+Nothing here names a customer or a member: what is said goes to a group.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from wecom_app.models import CustomerTag, InboxEvent, Welcome
+from wecom_app.services import robots
+from wecom_app.services.disk import LOW_SHARE, Room
+from wecom_app.services.leftovers import leftovers_of
+from wecom_app.services.ports import JobQueue
+from wecom_app.services.wecom_status import TokenState
+
+INBOX_AGE = timedelta(seconds=60)
+WELCOME_PERIOD = timedelta(hours=1)
+WELCOME_MISS_RATE = 0.01
+MISSED, SENT = ("expired", "failed"), ("sent",)
+SKEW_S = 30.0
+SKEW_PERIOD = timedelta(minutes=10)
+SKEW_EVENTS = 50
+RARELY = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the conditions are measured on."""
+
+    session: Session
+    queue: JobQueue
+    now: datetime
+    token: TokenState
+    room: Room | None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A condition that holds: how bad it is (a count, or 1) and what was seen."""
+
+    level: int
+    saw: str
+
+
+@dataclass(frozen=True)
+class Condition:
+    key: str
+    title: str
+    advice: str
+    measure: Callable[[Scene], Reading | None]
+
+
+def _inbox_age(scene: Scene) -> Reading | None:
+    query = select(func.min(InboxEvent.received_at), func.count()).where(InboxEvent.state == "waiting")
+    oldest, count = scene.session.execute(query).one()
+    if oldest is None or scene.now - oldest <= INBOX_AGE:
+        return None
+    return Reading(1, f"{count} 条回调等待处理，最早的一条已等 {_span(scene.now - oldest)}")
+
+
+def _welcome_misses(scene: Scene) -> Reading | None:
+    query = (
+        select(Welcome.status, func.count().label("messages"))
+        .where(Welcome.received_at > scene.now - WELCOME_PERIOD, Welcome.status.in_((*MISSED, *SENT)))
+        .group_by(Welcome.status)
+    )
+    counts = {row.status: row.messages for row in scene.session.execute(query)}
+    missed, total = sum(counts.get(status, 0) for status in MISSED), sum(counts.values())
+    if not missed or missed / total <= WELCOME_MISS_RATE:
+        return None
+    return Reading(1, f"最近一小时 {total} 条欢迎语中 {missed} 条没有送达")
+
+
+def _dead_jobs(scene: Scene) -> Reading | None:
+    left = leftovers_of(scene.session, scene.queue)
+    # A robot that is down is told of by what it left unsaid; telling the robot of it would go round in circles.
+    jobs = left.jobs.total() - left.jobs[robots.SEND_KIND]
+    if not jobs and not left.events:
+        return None
+    return Reading(jobs + left.events, f"处理失败的任务 {jobs} 个{left.more}，处理失败的回调 {left.events} 条")
+
+
+def _dead_cells(scene: Scene) -> Reading | None:
+    query = select(func.count()).select_from(CustomerTag).where(CustomerTag.dead)
+    count = scene.session.execute(query).scalar_one()
+    return Reading(count, f"{count} 个标签没能推送到企业微信") if count else None
+
+
+def _token(scene: Scene) -> Reading | None:
+    """Refused tokens, and the circuit that opens after three of them, are one trouble and one message."""
+    token = scene.token
+    is_open = token.blocked_until is not None and token.blocked_until > scene.now
+    if not token.refusals and not is_open:
+        return None
+    return Reading(1, f"取不到访问令牌：{token.last_error or '企业微信拒绝了请求'}"[:280])
+
+
+def _clock_skew(scene: Scene) -> Reading | None:
+    """The least delay between WeCom's CreateTime and our receipt: traffic alone never makes it negative, or large."""
+    newest = (
+        select(InboxEvent.received_at, InboxEvent.occurred_at)
+        .where(InboxEvent.occurred_at.is_not(None), InboxEvent.deliveries == 1)
+        .order_by(InboxEvent.id.desc())
+        .limit(SKEW_EVENTS)
+    )
+    delays = [
+        (received - occurred).total_seconds()
+        for received, occurred in scene.session.execute(newest)
+        if received > scene.now - SKEW_PERIOD and occurred is not None
+    ]
+    least = min(delays, default=0.0)
+    if abs(least) <= SKEW_S:
+        return None
+    return Reading(1, f"本机时钟比企业微信{'快' if least > 0 else '慢'}约 {_span(timedelta(seconds=abs(least)))}")
+
+
+def _disk(scene: Scene) -> Reading | None:
+    if scene.room is None or scene.room.share >= LOW_SHARE:
+        return None
+    return Reading(1, f"数据库所在磁盘只剩 {scene.room.share:.0%}（{scene.room.free / 2**30:.1f} GB）")
+
+
+def _span(length: timedelta) -> str:
+    seconds = int(length.total_seconds())
+    if seconds < 120:
+        return f"{seconds} 秒"
+    return f"{seconds // 60} 分钟" if seconds < 7200 else f"{seconds // 3600} 小时"
+
+
+CONDITIONS: Sequence[Condition] = (
+    Condition("inbox_age", "回调积压", "看 worker 是否在运行、数据库是否繁忙", _inbox_age),
+    Condition("welcome_misses", "欢迎语未送达", "在渠道页看原因；多为成员未实名、时限已过或调用受限", _welcome_misses),
+    Condition("dead_jobs", "处理失败", "wecom-app jobs list --state dead 看原因，解决后重新执行", _dead_jobs),
+    Condition("dead_cells", "标签推送失败", "在客户页看原因，解决后重新推送", _dead_cells),
+    Condition("token", "访问令牌", "核对 WECOM_SECRET 与可信 IP，可运行 wecom-app doctor", _token),
+    Condition("clock_skew", "时钟偏差", "给服务器校时（NTP）：欢迎语的时限按时钟计算", _clock_skew),
+    Condition("disk", "磁盘空间", "尽快清理磁盘：写满后系统会拒收回调", _disk),
+)
+TITLES = {condition.key: condition.title for condition in CONDITIONS}
+ADVICE = {condition.key: condition.advice for condition in CONDITIONS}
+
+
+def measure(scene: Scene) -> dict[str, Reading]:
+    """Return the conditions that hold."""
+    found = {condition.key: condition.measure(scene) for condition in CONDITIONS}
+    return {key: reading for key, reading in found.items() if reading is not None}
