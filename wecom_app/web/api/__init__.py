@@ -4,13 +4,14 @@ from functools import partial
 
 from flask import Blueprint, Response, jsonify
 
-from wecom_app.web.api import bot, channels, customers, openapi, repair, sync, tags
+from wecom_app.web.api import bot, channels, content, customers, openapi, repair, sync, tags
 from wecom_app.web.api.endpoint import PREFIX, serve
 
 ENDPOINTS = (
     *customers.ENDPOINTS,
     *tags.ENDPOINTS,
     *channels.ENDPOINTS,
+    *content.ENDPOINTS,
     *repair.ENDPOINTS,
     *sync.ENDPOINTS,
     *bot.ENDPOINTS,

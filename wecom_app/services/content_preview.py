@@ -1,0 +1,55 @@
+"""Trying a condition before it is saved: how many customers fit, and whether a certain one does, and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from wecom_app.domain import conditions
+from wecom_app.domain.condition_leaves import HeldTag, facts_of
+from wecom_app.models import Customer
+from wecom_app.services import condition_queries, recommendations
+from wecom_app.services.condition_queries import Count
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Whom a condition fits: in words, and counted as of a moment."""
+
+    words: str
+    count: Count
+    as_of: datetime
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Whether a customer fits, and why; `tags` are those that make him."""
+
+    customer: Customer
+    fits: bool
+    reason: str
+    tags: tuple[HeldTag, ...]
+
+
+def preview(session: Session, document: Mapping[str, Any] | None, now: datetime) -> Preview:
+    """Return whom a condition fits now; raise InvalidInput for a wrong one, or for tags that are not there."""
+    if document is None:
+        return Preview(recommendations.FOR_EVERYBODY, condition_queries.count(session, None, now), now)
+    condition = conditions.parse(document)
+    names = {key: tag.name for key, tag in condition_queries.check_tags(session, condition).items()}
+    return Preview(conditions.words(condition, names), condition_queries.count(session, condition, now), now)
+
+
+def fit(session: Session, document: Mapping[str, Any] | None, customer: Customer, now: datetime) -> Fit:
+    """Return whether a customer fits a condition now; raise InvalidInput for a wrong one."""
+    if document is None:
+        return Fit(customer, True, recommendations.FOR_EVERYBODY, ())
+    condition = conditions.parse(document)
+    names = {key: tag.name for key, tag in condition_queries.check_tags(session, condition).items()}
+    held = condition_queries.held_tags(session, customer.id, now)
+    answer = conditions.ask(condition, facts_of(held, now))
+    asked = conditions.words(condition, names)
+    reason = recommendations.reason(asked, answer) if answer.holds else f"不符合：{asked}"
+    return Fit(customer, answer.holds, reason, answer.because)
