@@ -9,6 +9,7 @@ from wecom_app.services import (
     channel_push,
     channel_remarks,
     directory,
+    expiry,
     handlers,
     inbox,
     library,
@@ -40,10 +41,12 @@ JOB_KINDS: Mapping[str, JobKind] = {
     retention.KIND: JobKind(retention.sweep),
     robots.SEND_KIND: JobKind(robots.send, give_up_after=timedelta(days=1)),
     watch.KIND: JobKind(watch.run),
+    expiry.KIND: JobKind(expiry.sweep),
 }
 
 TICKS: Sequence[Tick] = (
     Tick("retention", timedelta(minutes=10), retention.request),
     Tick("watch", timedelta(minutes=1), watch.request),
+    Tick("expiry", timedelta(minutes=1), expiry.request),
 )
 """What the scheduler of each working process calls, and how often."""

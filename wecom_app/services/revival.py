@@ -11,6 +11,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from wecom_app.models import CustomerTag, Tag, TagOperation
+from wecom_app.models.tagging import DEAD
 from wecom_app.services import cells, customers, pushes
 from wecom_app.services.runtime import Store
 
@@ -83,11 +84,14 @@ def _revive(session: Session, store: Store, customer_id: int, reason: str | None
 
 
 def _dead(reason: str | None) -> Select[Any]:
-    """Select the customers of dead cells with a living tag, a row for each cell with its last failure."""
+    """Select the customers of dead cells with a living tag, a row for each cell with its last failure.
+
+    DEAD is plain text, so that SQLite finds the partial index.
+    """
     query = (
         select(CustomerTag.customer_id)
         .join(Tag, Tag.id == CustomerTag.tag_id)
         .outerjoin(TagOperation, TagOperation.id == pushes.LAST_DEAD)
-        .where(CustomerTag.dead, Tag.gone_at.is_(None))
+        .where(DEAD, Tag.gone_at.is_(None))
     )
     return query if reason is None else query.where(TagOperation.reason.contains(reason, autoescape=True))

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from wecom_app.domain.tagging import Decision, Source, Unit, Wish, decide
 from wecom_app.domain.vocabulary import Scope
 from wecom_app.errors import InvalidInput
-from wecom_app.models import CustomerTag, Tag, TagGroup
+from wecom_app.models import CustomerTag, Tag, TagClaim, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL
 from wecom_app.services import cells, customers, history, sequence, tag_units
 from wecom_app.services.history import Act
@@ -86,6 +86,20 @@ def apply(
     skipped = _decide_all(changes, facts, units)
     change_set_id = _write(session, units, act, facts, queue=queue, now=now, observed_on=observed_on)
     return Applied(change_set_id, tuple(skipped))
+
+
+def expire(session: Session, customer_ids: Sequence[int], *, queue: JobQueue, now: datetime) -> int:
+    """Take off whatever of these customers has run out, claims too; return how many tags changed."""
+    customers.lock(session, customer_ids)
+    tag_ids = set[int]()
+    for table in (CustomerTag, TagClaim):
+        over = select(table.tag_id).where(table.customer_id.in_(customer_ids), table.expires_at <= now)
+        tag_ids.update(session.scalars(over))
+    facts = tag_units.load_facts(session, tag_ids)
+    units = tag_units.load(session, customer_ids, facts)
+    if _let_expire(units, now):
+        _write(session, units, EXPIRY, facts, queue=queue, now=now, expired=True)
+    return sum(len(unit.changed_tag_ids()) for unit in units.values())
 
 
 def end_relation(
