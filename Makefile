@@ -21,6 +21,7 @@ demo: $(STAMP) ## Play a day at a shop against the simulator and stay up (ONCE=1
 	@$(BIN)/wecom-app demo $(if $(ONCE),--once)
 
 test: $(STAMP) ## Run all tests (on PostgreSQL too where TEST_POSTGRES_URL is set)
+	@sh scripts/browser.sh
 	$(PYTEST) -q
 
 test-fast: $(STAMP) ## Run the fast tests

@@ -1,4 +1,4 @@
-"""Static files: pinned, kept as long as they stand, packed; and no secret in a packed answer."""
+"""Static files: pinned, kept as long as they stand, bundled and packed."""
 
 import gzip
 import re
@@ -13,7 +13,8 @@ from tests.flows.company import Company
 from wecom_app.web import assets
 
 CSS = "body { color: #14181f; }\n" * 100
-SECRET_PAGE = "<p>a page with a token</p>" * 100
+MORE = "p { margin: 0; }\n"
+PAGE = "<p>a page</p>" * 100
 
 
 @pytest.fixture
@@ -21,6 +22,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "vendor").mkdir()
     (tmp_path / "app.css").write_text(CSS)
     (tmp_path / "vendor/library-1.0.js").write_text("void 0;\n" * 200)
+    (tmp_path / "more.css").write_text(MORE)
     (tmp_path / "picture.png").write_bytes(bytes(2000))
     return tmp_path
 
@@ -28,14 +30,8 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def app(folder: Path) -> Flask:
     app = Flask("tests", static_folder=str(folder), static_url_path="/static")
-    assets.install(app)
-
-    @app.get("/secret")
-    def secret() -> str:
-        assets.keep_plain()
-        return SECRET_PAGE
-
-    app.add_url_rule("/open", "open", lambda: SECRET_PAGE)
+    assets.install(app, {"both.css": ("app.css", "more.css")})
+    app.add_url_rule("/long", "long", lambda: PAGE)
     app.add_url_rule("/short", "short", lambda: "<p>short</p>")
     return app
 
@@ -112,11 +108,21 @@ def test_pictures_and_parts_of_files_are_not_packed(client: FlaskClient) -> None
     assert (part.status_code, part.data) == (206, CSS[:10].encode())
 
 
-def test_an_answer_is_packed_unless_it_is_short_or_holds_a_secret(client: FlaskClient) -> None:
-    assert gzip.decompress(get_packed(client, "/open").data).decode() == SECRET_PAGE
-    assert "Content-Encoding" not in get(client, "/open", accept_encoding="gzip;q=0").headers
-    for path in ("/secret", "/short"):
-        assert "Content-Encoding" not in get_packed(client, path).headers
+def test_a_bundle_is_its_files_in_order_and_changes_with_each(app: Flask, client: FlaskClient, folder: Path) -> None:
+    before = address(app, "both.css")
+    packed, plain = get_packed(client, before), get(client, before)
+    assert gzip.decompress(packed.data) == plain.data == (CSS + MORE).encode()
+    assert packed.mimetype == plain.mimetype == "text/css"
+    assert plain.headers["Cache-Control"] == assets.FOR_EVER
+    assert get(client, before, if_none_match=plain.headers["ETag"]).status_code == 304
+    (folder / "more.css").write_text("p { margin: 1px; }\n")
+    assert address(app, "both.css") != before
+
+
+def test_an_answer_is_packed_unless_it_is_short(client: FlaskClient) -> None:
+    assert gzip.decompress(get_packed(client, "/long").data).decode() == PAGE
+    assert "Content-Encoding" not in get(client, "/long", accept_encoding="gzip;q=0").headers
+    assert "Content-Encoding" not in get_packed(client, "/short").headers
 
 
 def test_the_callback_s_answer_stays_as_it_is(standing_company: Company) -> None:
@@ -128,6 +134,8 @@ def test_the_callback_s_answer_stays_as_it_is(standing_company: Company) -> None
 
 def test_the_files_that_templates_name_are_there() -> None:
     """A page whose file is missing fails as it is rendered; this finds it before somebody opens the page."""
+    parts = {part for parts in assets.BUNDLES.values() for part in parts}
     for template in (vendor_assets.ROOT / "templates").rglob("*.html"):
-        for name in re.findall(r"asset\('([^']+)'\)", template.read_text(encoding="utf-8")):
-            assert (vendor_assets.ROOT / "static" / name).is_file(), f"{template.name}: {name}"
+        parts |= set(re.findall(r"asset\('([^']+)'\)", template.read_text(encoding="utf-8")))
+    for name in parts - set(assets.BUNDLES):
+        assert (vendor_assets.ROOT / "static" / name).is_file(), name

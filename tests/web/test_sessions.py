@@ -143,3 +143,22 @@ def test_the_proof_of_another_session_is_refused(company: Company) -> None:
     browser, other = local_admin(company, "one"), local_admin(company, "two")
     answer = browser.send("POST", "/change", {}, X_CSRF_Token=other.csrf())
     assert answer.status_code == 403
+
+
+def test_the_proof_in_a_page_never_stands_there_twice_the_same(company: Company) -> None:
+    browser = member(company, "zhang", Role.ADMIN)
+    proofs = {browser.csrf() for _ in range(5)}
+    assert len(proofs) == 5
+    for proof in proofs:
+        assert browser.send("POST", "/change", X_CSRF_Token=proof).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "token", ["", "00", "zz" * 64, "0" * 128, "é" * 64], ids=["none", "short", "no hex", "zero", "text"]
+)
+def test_what_is_no_proof_is_refused(company: Company, token: str) -> None:
+    browser = member(company, "zhang", Role.ADMIN)
+    assert (
+        browser.client.post("/change", headers={"Origin": ORIGIN, **JSON}, data={"csrf_token": token}).status_code
+        == 403
+    )

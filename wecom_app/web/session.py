@@ -31,6 +31,7 @@ COOKIELESS = ("/wecom/callback", "/api/v1/", "/csp-report")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 CONTENT_TYPES = frozenset({"", "application/json", "application/x-www-form-urlencoded", "multipart/form-data"})
 HEADER, FIELD = "X-CSRF-Token", "csrf_token"
+PROOF_BYTES = 32
 VISIT_S = 3600
 """How long a browser that is not signed in is known again: the time for a log-in."""
 
@@ -97,10 +98,13 @@ def is_https() -> bool:
 
 
 def csrf_token() -> str:
-    """Return the proof that a page of ours sent a request: bound to this browser's session, or to its visit before."""
-    bound = session_token() or visitor_token()
-    key = runtime().settings.require_secret_key().encode()
-    return hmac.new(key, b"csrf\0" + bound.encode(), hashlib.sha256).hexdigest()
+    """Return the proof that a page of ours sent a request: bound to this browser's session, or to its visit before.
+
+    It comes under a new mask each time. Answers are compressed, and the length of many of them would give away
+    what stands the same in each (BREACH).
+    """
+    mask = secrets.token_bytes(PROOF_BYTES)
+    return (mask + _masked(_proof(), mask)).hex()
 
 
 def guard() -> None:
@@ -110,9 +114,30 @@ def guard() -> None:
     origin = own_origin()
     if origin is None or request.headers.get("Origin") != origin or request.mimetype not in CONTENT_TYPES:
         raise Forged
-    given = request.headers.get(HEADER) or request.form.get(FIELD, "")
-    if not hmac.compare_digest(given.encode(), csrf_token().encode()):
+    given = _unmasked(request.headers.get(HEADER) or request.form.get(FIELD, ""))
+    if given is None or not hmac.compare_digest(given, _proof()):
         raise Forged
+
+
+def _proof() -> bytes:
+    bound = session_token() or visitor_token()
+    key = runtime().settings.require_secret_key().encode()
+    return hmac.new(key, b"csrf\0" + bound.encode(), hashlib.sha256).digest()
+
+
+def _masked(proof: bytes, mask: bytes) -> bytes:
+    return bytes(left ^ right for left, right in zip(proof, mask, strict=True))
+
+
+def _unmasked(token: str) -> bytes | None:
+    """Return the proof under a token's mask; None for what is no token."""
+    try:
+        content = bytes.fromhex(token)
+    except ValueError:
+        return None
+    if len(content) != 2 * PROOF_BYTES:
+        return None
+    return _masked(content[PROOF_BYTES:], content[:PROOF_BYTES])
 
 
 def session_token() -> str:

@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import Blueprint, current_app, url_for
 
-from wecom_app.web import assets
 from wecom_app.web.admin import home, navigation, notices, words
 from wecom_app.web.session import current_session
 from wecom_app.web.state import runtime
@@ -15,7 +14,6 @@ SIGN_OUT = "sign_in.sign_out"
 def make_blueprint() -> Blueprint:
     """Return the console's pages."""
     blueprint = Blueprint("admin", __name__, url_prefix="/admin")
-    blueprint.before_request(assets.keep_plain)  # every page carries the CSRF token
     blueprint.context_processor(_surroundings)
     for name, filter_ in words.FILTERS.items():
         blueprint.add_app_template_filter(filter_, name)

@@ -1,0 +1,66 @@
+"""The whole product behind a real socket: waitress as in production, the simulator in the same process.
+
+Callbacks and jobs move only when a test says so, as in the flow tests.
+"""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import waitress
+
+from tests.flows.company import CALLBACK, STAFF, Company, settings_for
+from wecom_app.clock import ManualClock
+from wecom_app.models import StaffRole
+from wecom_app.services import sessions, staff
+from wecom_app.simulator.config import SimulatorConfig
+from wecom_app.simulator.server import Simulator
+
+THREADS = 4
+
+
+class Site(Company):
+    """A company whose application listens at `url`."""
+
+    url = ""
+
+    def session_of(self, userid: str, *roles: str) -> str:
+        """Sign a member in; return the cookie's value."""
+        now = self.clock.now()
+        with self.runtime.write() as session:
+            staff_id = staff.ensure(session, [userid], now)[userid]
+            for role in roles:
+                session.merge(StaffRole(staff_id=staff_id, role=role, granted_by="tests", granted_at=now))
+            return sessions.start(session, now, staff_id=staff_id)
+
+    def scan(self, name: str = "林晓芸", **channel: object) -> str:
+        """Let a customer scan a live code of zhang's; return his external_userid."""
+        made = self.make_channel(**channel)
+        found: str = self.simulator.scan(made["config_id"], name=name)["external_userid"]
+        self.settle()
+        return found
+
+
+@contextmanager
+def open_site(database_url: str, clock: ManualClock) -> Iterator[Site]:
+    """Serve a company with three members until the block ends."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    config = SimulatorConfig(callback_url=CALLBACK)
+    holder: list[Site] = []
+    simulator = Simulator(config, clock, post=lambda to, body, wait: holder[0].post_callback(to, body, wait))
+    for userid, name in STAFF.items():
+        simulator.world.add_member(userid, name)
+    site = Site(simulator, settings_for(config, database_url, PUBLIC_BASE_URL=url), clock)
+    site.url = url
+    holder.append(site)
+    server = waitress.create_server(site.web, sockets=[listener], threads=THREADS, ident="")
+    thread = threading.Thread(target=server.run, name="waitress")
+    thread.start()
+    try:
+        yield site
+    finally:
+        server.close()
+        thread.join(5)
+        site.close()

@@ -1,0 +1,22 @@
+"""How the sidebar writes moments."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from wecom_app.web.admin.words import local, moment_words
+from wecom_app.web.state import runtime
+
+NEAR_DAYS: Mapping[int, str] = {-1: "昨天", 0: "今天", 1: "明天", 2: "后天"}
+
+
+def when(moment: datetime) -> str:
+    """Return 今天 10:05, 昨天, 明天 or 后天 with the time, else the day as the console writes it."""
+    shown, now = local(moment), local(runtime().clock.now())
+    near = NEAR_DAYS.get((shown.date() - now.date()).days)
+    return moment_words(moment) if near is None else f"{near} {shown:%H:%M}"
+
+
+def for_templates() -> dict[str, Any]:
+    """Return what the sidebar's templates say moments with."""
+    return {"when": when, "exactly": moment_words}
