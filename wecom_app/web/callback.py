@@ -5,19 +5,27 @@ stored is 503, so that WeCom sends it again. `success` is answered only after th
 """
 
 import structlog
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
+from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from wecom_app.errors import CallbackRejected, Unavailable
 from wecom_app.services import inbox
 from wecom_app.services.ports import CallbackQuery
-from wecom_app.web.state import runtime
+from wecom_app.web.flood import Flood, Verdict
+from wecom_app.web.state import RUNTIME, runtime
 
 MAX_BODY = 64 * 1024
 PATH = "/wecom/callback"
+FLOOD = "wecom_app.flood"
 
 blueprint = Blueprint("callback", __name__)
 log = structlog.get_logger(__name__)
+
+
+@blueprint.record
+def _install(state: BlueprintSetupState) -> None:
+    state.app.extensions[FLOOD] = Flood(state.app.extensions[RUNTIME].clock)
 
 
 @blueprint.get(PATH, provide_automatic_options=False)
@@ -65,8 +73,17 @@ def _one(name: str) -> str:
 
 def _refuse(reason: str) -> Response:
     _count("refused")
-    log.info("callback.refused", reason=reason)
+    verdict = _flood().take(request.remote_addr)
+    if verdict is Verdict.NOTE:
+        log.info("callback.refused", reason=reason)
+    elif verdict is Verdict.WARN:
+        log.warning("callback.flood", address=request.remote_addr)
     return Response("", 403, mimetype="text/plain")
+
+
+def _flood() -> Flood:
+    found: Flood = current_app.extensions[FLOOD]
+    return found
 
 
 def _count(result: str) -> None:
