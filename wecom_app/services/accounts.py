@@ -13,7 +13,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from wecom_app.errors import Conflict, InvalidInput, NotSignedIn
+from wecom_app.errors import Conflict, InvalidInput, NotFound, NotSignedIn
 from wecom_app.models import ApiKey, IdempotencyRecord
 
 KEPT_FOR = timedelta(days=1)
@@ -62,6 +62,43 @@ def create_key(session: Session, name: str, scopes: Sequence[str], now: datetime
         )
     )
     return f"{prefix}.{secret}"
+
+
+@dataclass(frozen=True)
+class KeyView:
+    """A key without its secret; `prefix` is the part before the dot, and names it."""
+
+    prefix: str
+    name: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+def list_keys(session: Session) -> list[KeyView]:
+    """Return all keys ever made, newest first."""
+    found = session.scalars(select(ApiKey).order_by(ApiKey.id.desc()))
+    return [KeyView(key.prefix, key.name, tuple(key.scopes), key.created_at, key.revoked_at) for key in found]
+
+
+def revoke_key(session: Session, name: str, now: datetime) -> KeyView:
+    """Shut a key for good: from the commit on it opens nothing. Doing it again changes nothing.
+
+    `name` is its prefix, the key itself, or its name if no other key in use has the same. Raises NotFound, or Conflict
+    where the name is not enough.
+    """
+    by_prefix = select(ApiKey).where(ApiKey.prefix == name.partition(".")[0])
+    by_name = select(ApiKey).where(ApiKey.name == name, ApiKey.revoked_at.is_(None))
+    found = session.scalars(by_prefix).all() or session.scalars(by_name.order_by(ApiKey.id)).all()
+    if not found:
+        raise NotFound("没有这个接口密钥，用 wecom-app api-key list 查看")
+    if len(found) > 1:
+        prefixes = "、".join(key.prefix for key in found)
+        raise Conflict(f"有 {len(found)} 个密钥叫「{name}」，请用编号指明：{prefixes}")
+    key = found[0]
+    key.revoked_at = key.revoked_at or now
+    session.flush()
+    return KeyView(key.prefix, key.name, tuple(key.scopes), key.created_at, key.revoked_at)
 
 
 def authenticate(session: Session, bearer: str) -> Caller:
