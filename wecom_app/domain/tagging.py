@@ -87,6 +87,25 @@ def decide(unit: Unit, wish: Wish) -> Decision:
     return _add(unit, wish) if wish.add else _remove(unit, wish)
 
 
+def restore(unit: Unit, before: Unit, after: Unit, now: datetime) -> Unit:
+    """Return what stands once the act that led from `before` to `after` is undone.
+
+    Who has come to want something since keeps wanting it, who let go since does not want it again, and what has
+    run out does not come back. A source that came since and outranks what stood before wins, as it would have.
+    """
+    since = tuple(claim for claim in unit.claims if claim not in after.claims and not claim.is_over(now))
+    dropped = [claim for claim in after.claims if claim not in unit.claims]
+    earlier = (claim for claim in before.claims if claim not in dropped and not claim.is_over(now))
+    claims = (*since, *(claim for claim in earlier if not any(claim.source.same_as(other.source) for other in since)))
+    held = before.held
+    stronger = [claim for claim in claims if held is None or claim.source.rank > held.source.rank]
+    if stronger:
+        held, claims = max(stronger, key=_weight), claims if held is None else (*claims, held)
+    if held is None:
+        return Unit(None)
+    return Unit(held, tuple(claim for claim in claims if not claim.source.same_as(held.source)))
+
+
 def _add(unit: Unit, wish: Wish) -> Decision:
     held, wanted = unit.held, wish.holding()
     same_value = held is not None and held.tag_id == wish.tag_id
@@ -121,9 +140,13 @@ def _let_go(held: Holding, claims: tuple[Holding, ...]) -> Decision:
     """The value goes; the best of the claims takes over, on the same tag or on another of the group."""
     if not claims:
         return Decision(Unit(None), changed=True)
-    best = max(claims, key=lambda claim: (claim.source.rank, -claim.tag_id))
+    best = max(claims, key=_weight)
     left = tuple(claim for claim in claims if claim is not best)
     return Decision(Unit(best, left), changed=best.tag_id != held.tag_id)
+
+
+def _weight(claim: Holding) -> tuple[int, int]:
+    return claim.source.rank, -claim.tag_id
 
 
 def _without(claims: tuple[Holding, ...], wish: Wish) -> tuple[Holding, ...]:

@@ -82,6 +82,7 @@ class ChangeSet(Base):
     """One act that changed tags, undone as a whole."""
 
     __tablename__ = "change_set"
+    __table_args__ = (Index("ix_change_set_actor", "actor_kind", "actor_ref", "id"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     at: Mapped[datetime]
@@ -105,6 +106,8 @@ class TagEvent(Base):
     op: Mapped[str] = mapped_column(String(8))
     before: Mapped[dict[str, Any] | None]
     after: Mapped[dict[str, Any] | None]
+    claims: Mapped[dict[str, Any] | None]
+    """What other sources wanted of the unit before and after; None where none did."""
     event_id: Mapped[int | None] = mapped_column(BigId)
     """The callback that caused it, if one did."""
     at: Mapped[datetime]

@@ -79,6 +79,7 @@ def fan_out(
     queue: JobQueue,
     now: datetime,
     observed_on: int | None,
+    priority: int = 0,
 ) -> None:
     """Give every live relation a cell with the new value, and an operation unless sync saw it there."""
     customer_ids = {unit.key.customer_id for unit in units}
@@ -99,7 +100,7 @@ def fan_out(
     upsert(session, CustomerTag, rows, CELL_KEYS, overwrite=(*COPIED, "tries", "dead"))
     open_operations(session, wishes, now)
     for customer_id in sorted({wish["customer_id"] for wish in wishes}):
-        request_sync(session, queue, customer_id)
+        request_sync(session, queue, customer_id, priority=priority)
 
 
 def open_operations(session: Session, wishes: Sequence[Mapping[str, Any]], now: datetime) -> None:

@@ -1,6 +1,6 @@
 """Change sets and tag events: what changed, by whom and why, with the full row before and after."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+from wecom_app.domain.tagging import Holding, Source
+from wecom_app.domain.vocabulary import SourceKind
 from wecom_app.models import ChangeSet, TagEvent
 from wecom_app.services.tag_units import UnitRows
 
@@ -25,6 +27,46 @@ class Act:
     event_id: int | None = None
     """The callback that caused it, if one did."""
     parent_id: int | None = None
+    change_set_id: int | None = None
+    """The change set that it goes on with, where one act takes several transactions."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What history keeps of a row, read back; compared with a row to see whether it still stands."""
+
+    wanted: bool
+    source_kind: str
+    source_ref: str | None
+    actor: str | None
+    evidence: dict[str, Any]
+    set_at: datetime
+    expires_at: datetime | None
+
+
+def read(kept: Mapping[str, Any]) -> Kept:
+    """Return a kept row with its times as times."""
+    times = {name: _moment(kept[name]) for name in ("set_at", "expires_at")}
+    return Kept(**{**{name: kept[name] for name in KEPT}, **times})
+
+
+def keep(row: Mapping[str, Any]) -> Kept:
+    """Return what history would keep of a row."""
+    return Kept(**{name: row[name] for name in KEPT})
+
+
+def read_claims(claims: Mapping[str, Any] | None, when: str) -> tuple[Holding, ...]:
+    """Return what other sources wanted `before` or `after` an act."""
+    return tuple(
+        Holding(
+            claim["tag_id"],
+            Source(SourceKind(claim["source_kind"]), claim["source_ref"], claim["actor"]),
+            claim["evidence"],
+            _moment(claim["claimed_at"]),
+            _moment(claim["expires_at"]),
+        )
+        for claim in (claims or {}).get(when, ())
+    )
 
 
 def record(session: Session, units: Sequence[UnitRows], act: Act, now: datetime, *, expired: bool = False) -> int:
@@ -36,7 +78,9 @@ def record(session: Session, units: Sequence[UnitRows], act: Act, now: datetime,
         "reason": act.reason,
         "parent_id": act.parent_id,
     }
-    change_set_id: int = session.connection().execute(NEW_CHANGE_SET, change_set).scalar_one()
+    change_set_id = act.change_set_id
+    if change_set_id is None:
+        change_set_id = int(session.connection().execute(NEW_CHANGE_SET, change_set).scalar_one())
     rows = [
         _event(unit, tag_id, change_set_id, act, now, expired=expired)
         for unit in units
@@ -59,6 +103,7 @@ def _event(
         "op": "add" if after["wanted"] else removal,
         "before": _kept(unit.before.get(tag_id)),
         "after": _kept(after),
+        "claims": _claims(unit),
         "event_id": act.event_id,
         "at": now,
     }
@@ -68,6 +113,29 @@ def _kept(row: dict[str, Any] | None) -> dict[str, Any] | None:
     if row is None:
         return None
     return {name: _plain(row[name]) for name in KEPT}
+
+
+def _claims(unit: UnitRows) -> dict[str, Any] | None:
+    before, after = unit.original.claims, unit.state.claims
+    if not before and not after:
+        return None
+    return {"before": [_claim(claim) for claim in before], "after": [_claim(claim) for claim in after]}
+
+
+def _claim(claim: Holding) -> dict[str, Any]:
+    return {
+        "tag_id": claim.tag_id,
+        "source_kind": claim.source.kind.value,
+        "source_ref": claim.source.ref,
+        "actor": claim.source.actor,
+        "evidence": claim.evidence,
+        "claimed_at": _plain(claim.since),
+        "expires_at": _plain(claim.expires_at),
+    }
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _plain(value: Any) -> Any:

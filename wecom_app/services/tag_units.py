@@ -104,6 +104,8 @@ class UnitRows:
     last_wish: Wish | None = None
     """The last wish that changed or confirmed the value."""
     confirmed: bool = False
+    restored: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """Columns of rows that an undo puts back as they were, by tag id."""
 
     def __post_init__(self) -> None:
         self.original = self.state
@@ -146,7 +148,7 @@ class UnitRows:
                 row |= _columns(self.last_wish.holding())
             if tag_id in changed:
                 row["set_at"] = now
-            self.after[tag_id] = row
+            self.after[tag_id] = row | self.restored.get(tag_id, {})
 
     def _versions(self, now: datetime, ver: int | None, changed: bool) -> dict[str, Any]:
         """Return the columns that all rows of the unit share."""

@@ -4,20 +4,20 @@ Called by event handlers, the API, and by sync when it takes over what a person 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wecom_app.domain.tagging import Decision, Source, Unit, Wish, decide
-from wecom_app.domain.vocabulary import Scope
+from wecom_app.domain.tagging import Decision, Holding, Source, Unit, Wish, decide, restore
+from wecom_app.domain.vocabulary import Scope, SourceKind
 from wecom_app.errors import InvalidInput
 from wecom_app.models import CustomerTag, Tag, TagClaim, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL
 from wecom_app.services import cells, customers, history, sequence, tag_units
-from wecom_app.services.history import Act
+from wecom_app.services.history import Act, Kept
 from wecom_app.services.ports import JobQueue
 from wecom_app.services.tag_units import TagFacts, UnitKey, UnitRows
 
@@ -37,13 +37,49 @@ class TagChange:
     relation_id: int = CUSTOMER_LEVEL
     expires_at: datetime | None = None
 
+    @property
+    def tag_ids(self) -> list[int]:
+        return [self.tag_id]
+
     def wish(self) -> Wish:
         return Wish(self.tag_id, self.add, self.source, self.evidence, self.expires_at)
 
 
 @dataclass(frozen=True)
+class Restoration:
+    """The wish to undo what an act did to one unit: its tags with their rows before and after, as history keeps them.
+
+    It is heard only where what stands is still what stood after the act. `by` is who undoes it.
+    """
+
+    customer_id: int
+    relation_id: int
+    before: Mapping[int, Kept | None]
+    after: Mapping[int, Kept | None]
+    claims_before: tuple[Holding, ...]
+    claims_after: tuple[Holding, ...]
+    by: Source
+
+    @property
+    def tag_ids(self) -> list[int]:
+        return sorted(self.after)
+
+    def unit_before(self) -> Unit:
+        """Return what stood before the act."""
+        return Unit(_held(self.before), self.claims_before)
+
+    def unit_after(self) -> Unit:
+        """Return what stood after the act."""
+        return Unit(_held(self.after), self.claims_after)
+
+
+@dataclass(frozen=True)
 class Skipped:
-    """A wish that changed nothing, and why: `outranked`, `absent` or `present`."""
+    """A wish that changed nothing, and why.
+
+    `outranked`, `absent` or `present`; of an undo `changed` (something else stands now), `gone` (the tag is not in
+    use any more) or `expired` (what stood before has run out).
+    """
 
     customer_id: int
     tag_id: int
@@ -60,31 +96,34 @@ class Applied:
 
 def apply(
     session: Session,
-    changes: Sequence[TagChange],
+    changes: Sequence[TagChange | Restoration],
     act: Act,
     *,
     queue: JobQueue,
     now: datetime,
     observed_on: int | None = None,
+    priority: int = 0,
 ) -> Applied:
     """Carry out the wishes, in order, in the caller's transaction.
 
-    `observed_on` names the relation on which sync saw the values: its cells are left to sync.
+    `observed_on` names the relation on which sync saw the values: its cells are left to sync. `priority` is the
+    pushing job's: what somebody waits for goes before what a batch did.
     Raises InvalidInput for a tag that is unknown, archived, gone or of the wrong scope.
     """
     if not changes:
         return Applied()
     customer_ids = sorted({change.customer_id for change in changes})
     customers.lock(session, customer_ids)
-    facts = tag_units.load_facts(session, {change.tag_id for change in changes})
+    facts = tag_units.load_facts(session, {tag_id for change in changes for tag_id in change.tag_ids})
     for change in changes:
-        _check(change, facts)
+        if isinstance(change, TagChange):
+            _check(change, facts)
     units = tag_units.load(session, customer_ids, facts)
     if _let_expire(units, now):
         _write(session, units, EXPIRY, facts, queue=queue, now=now, expired=True)
         units = tag_units.load(session, customer_ids, facts)
-    skipped = _decide_all(changes, facts, units)
-    change_set_id = _write(session, units, act, facts, queue=queue, now=now, observed_on=observed_on)
+    skipped = _decide_all(changes, facts, units, now)
+    change_set_id = _write(session, units, act, facts, queue=queue, now=now, observed_on=observed_on, priority=priority)
     return Applied(change_set_id, tuple(skipped))
 
 
@@ -146,6 +185,7 @@ def _write(
     now: datetime,
     observed_on: int | None = None,
     expired: bool = False,
+    priority: int = 0,
 ) -> int | None:
     """Write what was decided; return the change set's id, None where no tag changed."""
     touched = [unit for unit in units.values() if unit.is_touched]
@@ -160,7 +200,7 @@ def _write(
         return None
     change_set_id = history.record(session, new, act, now, expired=expired)
     customers.raise_version(session, sorted({unit.key.customer_id for unit in new}))
-    cells.fan_out(session, new, facts, queue=queue, now=now, observed_on=observed_on)
+    cells.fan_out(session, new, facts, queue=queue, now=now, observed_on=observed_on, priority=priority)
     return change_set_id
 
 
@@ -187,9 +227,14 @@ def _let_expire(units: Mapping[UnitKey, UnitRows], now: datetime) -> bool:
     return found
 
 
-def _decide_all(changes: Sequence[TagChange], facts: TagFacts, units: dict[UnitKey, UnitRows]) -> list[Skipped]:
+def _decide_all(
+    changes: Sequence[TagChange | Restoration], facts: TagFacts, units: dict[UnitKey, UnitRows], now: datetime
+) -> list[Skipped]:
     skipped = []
     for change in changes:
+        if isinstance(change, Restoration):
+            skipped += _restore(change, facts, units, now)
+            continue
         key = facts.unit_key(change.customer_id, change.tag_id, facts.level(change.tag_id, change.relation_id))
         unit = units.setdefault(key, UnitRows(key))
         wish = change.wish()
@@ -198,3 +243,50 @@ def _decide_all(changes: Sequence[TagChange], facts: TagFacts, units: dict[UnitK
         if not decision.changed:
             skipped.append(Skipped(change.customer_id, change.tag_id, decision.refused or "present"))
     return skipped
+
+
+def _restore(change: Restoration, facts: TagFacts, units: dict[UnitKey, UnitRows], now: datetime) -> list[Skipped]:
+    """Put a unit back as it was before an act, unless something else has come of it since."""
+    key = facts.unit_key(change.customer_id, change.tag_ids[0], change.relation_id)
+    unit = units.setdefault(key, UnitRows(key))
+    before, after = change.unit_before(), change.unit_after()
+    reason = _obstacle(change, unit, facts, now)
+    if reason is not None:
+        return [Skipped(change.customer_id, tag_id, reason) for tag_id in change.tag_ids]
+    state = restore(unit.state, before, after, now)
+    wish = Wish(change.tag_ids[0], False, change.by)
+    unit.take(Decision(state, changed=True), wish)
+    for tag_id, kept in change.before.items():
+        stands = state.held is not None and state.held.tag_id == tag_id
+        is_as_before = stands == (kept is not None and kept.wanted) and (not stands or state.held == before.held)
+        if kept is not None and is_as_before:
+            unit.restored[tag_id] = asdict(kept)
+    return []
+
+
+def _obstacle(change: Restoration, unit: UnitRows, facts: TagFacts, now: datetime) -> str | None:
+    """Return why the unit is not put back as it was; None where it is."""
+    rows = {tag_id: unit.before.get(tag_id) for tag_id in change.tag_ids}
+    standing = {tag_id: history.keep(row) if row else None for tag_id, row in rows.items()}
+    before, after = change.unit_before().held, change.unit_after().held
+    if standing != dict(change.after) or _tag_of(unit.state.held) != _tag_of(after):
+        return "changed"
+    if before is None:
+        return None
+    if not facts.tags[before.tag_id].live:
+        return "gone"
+    return "expired" if before.is_over(now) else None
+
+
+def _tag_of(holding: Holding | None) -> int | None:
+    return None if holding is None else holding.tag_id
+
+
+def _held(rows: Mapping[int, Kept | None]) -> Holding | None:
+    wanted = ((tag_id, kept) for tag_id, kept in rows.items() if kept is not None and kept.wanted)
+    return next((_holding(tag_id, kept) for tag_id, kept in wanted), None)
+
+
+def _holding(tag_id: int, kept: Kept) -> Holding:
+    source = Source(SourceKind(kept.source_kind), kept.source_ref or "", kept.actor)
+    return Holding(tag_id, source, kept.evidence, kept.set_at, kept.expires_at)

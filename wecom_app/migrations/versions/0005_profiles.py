@@ -128,6 +128,9 @@ def upgrade() -> None:
         postgresql_where=EDIT_OPEN,
     )
 
+    op.create_index("ix_change_set_actor", "change_set", ["actor_kind", "actor_ref", "id"], unique=False)
+    with op.batch_alter_table("tag_event", recreate="never") as batch_op:
+        batch_op.add_column(sa.Column("claims", sa.JSON(), nullable=True))
     with op.batch_alter_table("relation", recreate="never") as batch_op:
         batch_op.add_column(sa.Column("remark_company", sa.String(length=64), nullable=True))
 
@@ -142,5 +145,8 @@ def downgrade() -> None:
         batch_op.drop_column("sensitive")
     with op.batch_alter_table("relation", recreate="never") as batch_op:
         batch_op.drop_column("remark_company")
+    with op.batch_alter_table("tag_event", recreate="never") as batch_op:
+        batch_op.drop_column("claims")
+    op.drop_index("ix_change_set_actor", table_name="change_set")
     for table in ("remark_edit", "profile_value", "follow_up", "profile_field"):
         op.drop_table(table)
