@@ -4,7 +4,11 @@ import os
 import re
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from importlib import import_module
+
+REMEMBERED = 20_000
+"""Names that are transcribed once and not for every search: twice as many as WeCom has tags."""
 
 
 class PinyinSlugify:
@@ -13,9 +17,13 @@ class PinyinSlugify:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._lazy_pinyin: Callable[[str], list[str]] | None = None
+        self._remembered = lru_cache(REMEMBERED)(self._slugify)
 
     def __call__(self, name: str) -> str:
         """Return lower-case ASCII words joined by underscores; "" where nothing can be transcribed."""
+        return self._remembered(name)
+
+    def _slugify(self, name: str) -> str:
         if not name.isascii():
             name = " ".join(self._transcribe(name))
         return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")

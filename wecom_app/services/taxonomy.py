@@ -11,6 +11,7 @@ from wecom_app.domain.vocabulary import (
     PUSHED,
     SOURCE_GROUP_KEY,
     SOURCE_GROUP_NAME,
+    EditableBy,
     Mirror,
     Owner,
     Scope,
@@ -44,6 +45,8 @@ class GroupDraft:
     selection: Selection = Selection.MULTI
     scope: Scope = Scope.CUSTOMER
     mirror: Mirror = Mirror.TWO_WAY
+    sensitive: bool = False
+    editable_by: EditableBy = EditableBy.EVERYBODY
 
 
 def create_group(session: Session, context: Context, draft: GroupDraft) -> TagGroup:
@@ -61,12 +64,25 @@ def create_group(session: Session, context: Context, draft: GroupDraft) -> TagGr
         scope=draft.scope.value,
         mirror=draft.mirror.value,
         owner=Owner.OURS.value,
+        sensitive=draft.sensitive,
+        editable_by=draft.editable_by.value,
         created_at=context.now,
     )
     session.add(group)
     session.flush()
     add_tags(session, context, group, draft.tags)
     return group
+
+
+def update_group(
+    session: Session, group: TagGroup, *, sensitive: bool | None = None, editable_by: EditableBy | None = None
+) -> None:
+    """Change how a group is shown and who may edit its tags by hand; what is None stays."""
+    if sensitive is not None:
+        group.sensitive = sensitive
+    if editable_by is not None:
+        group.editable_by = editable_by.value
+    session.flush()
 
 
 def add_tags(

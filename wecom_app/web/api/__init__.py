@@ -4,11 +4,12 @@ from functools import partial
 
 from flask import Blueprint, Response, jsonify
 
-from wecom_app.web.api import bot, channels, content, customers, openapi, repair, sync, tags
+from wecom_app.web.api import bot, change_sets, channels, content, customers, openapi, repair, sync, tags
 from wecom_app.web.api.endpoint import PREFIX, serve
 
 ENDPOINTS = (
     *customers.ENDPOINTS,
+    *change_sets.ENDPOINTS,
     *tags.ENDPOINTS,
     *channels.ENDPOINTS,
     *content.ENDPOINTS,

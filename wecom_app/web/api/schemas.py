@@ -5,7 +5,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator
 
-from wecom_app.domain.vocabulary import Mirror, Scope, Selection
+from wecom_app.domain.vocabulary import EditableBy, Mirror, Scope, Selection
 
 
 def _utc(value: datetime) -> str:
@@ -162,6 +162,15 @@ class GroupIn(Given):
     selection: Selection = Selection.MULTI
     scope: Scope = Scope.CUSTOMER
     mirror: Mirror = Mirror.TWO_WAY
+    sensitive: bool = False
+    editable_by: EditableBy = EditableBy.EVERYBODY
+
+
+class GroupEdit(Given):
+    """What may change about a group: whether the sidebar covers it, and who edits it by hand."""
+
+    sensitive: bool | None = None
+    editable_by: EditableBy | None = None
 
 
 class TagIn(Given):
@@ -191,6 +200,8 @@ class GroupOut(BaseModel):
     mirror: Mirror
     owner: Literal["ours", "foreign"]
     wecom_group_id: str | None
+    sensitive: bool
+    editable_by: EditableBy
     tags: list[TagOut]
 
 

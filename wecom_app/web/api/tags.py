@@ -11,7 +11,7 @@ from wecom_app.services.accounts import KeyScope
 from wecom_app.services.taxonomy import GroupDraft, TagDraft
 from wecom_app.web.api.endpoint import Call, Endpoint
 from wecom_app.web.api.paging import page_of
-from wecom_app.web.api.schemas import GroupIn, GroupOut, Page, PageQuery, Sync, TagIn, TagOut
+from wecom_app.web.api.schemas import GroupEdit, GroupIn, GroupOut, Page, PageQuery, Sync, TagIn, TagOut
 
 
 def list_tag_groups(call: Call) -> BaseModel:
@@ -38,9 +38,19 @@ def create_tag_group(call: Call) -> BaseModel:
         selection=given.selection,
         scope=given.scope,
         mirror=given.mirror,
+        sensitive=given.sensitive,
+        editable_by=given.editable_by,
     )
     with call.runtime.write() as session:
         group = taxonomy.create_group(session, library.context(call.runtime), draft)
+        return group_out(group, taxonomy.tags_of(session, [group.id]).get(group.id, []))
+
+
+def update_tag_group(call: Call) -> BaseModel:
+    given: GroupEdit = call.body
+    with call.runtime.write() as session:
+        group = taxonomy.get_group(session, call.path["key"])
+        taxonomy.update_group(session, group, sensitive=given.sensitive, editable_by=given.editable_by)
         return group_out(group, taxonomy.tags_of(session, [group.id]).get(group.id, []))
 
 
@@ -93,6 +103,8 @@ def group_out(group: TagGroup, tags: Sequence[Tag]) -> GroupOut:
             "mirror": group.mirror,
             "owner": group.owner,
             "wecom_group_id": group.wecom_group_id,
+            "sensitive": group.sensitive,
+            "editable_by": group.editable_by,
             "tags": [tag_out(tag, group) for tag in tags],
         }
     )
@@ -109,6 +121,15 @@ ENDPOINTS = (
         GroupOut,
         body=GroupIn,
         status=201,
+    ),
+    Endpoint(
+        "PATCH",
+        "/tag-groups/<key>",
+        KeyScope.WRITE,
+        "修改标签组：是否敏感、谁可以手动修改",
+        update_tag_group,
+        GroupOut,
+        body=GroupEdit,
     ),
     Endpoint("GET", "/tags", KeyScope.READ, "标签列表", list_tags, Page[TagOut], PageQuery),
     Endpoint("POST", "/tags", KeyScope.WRITE, "新建标签", create_tag, TagOut, body=TagIn, status=201),
