@@ -29,6 +29,7 @@ class Stage:
     simulator: str
     headers: dict[str, str]
     app_pid: int
+    simulator_pid: int
     settings: dict[str, str]
 
     def get(self, path: str) -> Any:
@@ -53,10 +54,14 @@ class Stage:
             time.sleep(0.05)
         return time.monotonic() - began
 
-    def cpu_s(self) -> float:
-        """Return the processor time that the application has used."""
-        fields = Path(f"/proc/{self.app_pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    def cpu_s(self) -> dict[str, float]:
+        """Return the processor time that each side has used, and this program."""
+        used = os.times()
+        return {
+            "application": _cpu_s(self.app_pid),
+            "simulator": _cpu_s(self.simulator_pid),
+            "benchmark": used.user + used.system,
+        }
 
     def rss_mb(self) -> float:
         """Return the application's resident memory."""
@@ -89,6 +94,7 @@ def stage(**environment: str) -> Iterator[Stage]:
                 simulator=f"http://127.0.0.1:{simulator_port}",
                 headers={"Authorization": f"Bearer {key}"},
                 app_pid=processes[1].pid,
+                simulator_pid=processes[0].pid,
                 settings=settings,
             )
         finally:
@@ -102,6 +108,11 @@ def quantile(values: list[float], share: float) -> float:
     """Return the value below which `share` of the values lie."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def settings_for(app_port: int, simulator_port: int, folder: Path) -> dict[str, str]:
