@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.vocabulary import PUSHED, Scope
@@ -43,12 +43,14 @@ MIRRORED_TRUTH = (
     )
 )
 OPERATION = TagOperation.__table__
+IS_OPEN = OPERATION.c.state.in_([literal_column(f"'{state}'") for state in OPEN_STATES])
+"""An operation that has not ended. In plain text: SQLite uses a partial index only where it can read the states."""
 SUPERSEDE = (
     update(TagOperation)
     .where(
         OPERATION.c.relation_id == bindparam("b_relation"),
         OPERATION.c.tag_id == bindparam("b_tag"),
-        or_(*(OPERATION.c.state == state for state in OPEN_STATES)),
+        IS_OPEN,
     )
     .values(state="superseded", closed_at=bindparam("b_now"))
 )
@@ -164,7 +166,7 @@ def close_where(
     session: Session, *conditions: ColumnElement[bool], state: str, reason: str | None, now: datetime
 ) -> None:
     """End the open operations that meet the conditions."""
-    query = update(TagOperation).where(*conditions, TagOperation.state.in_(OPEN_STATES))
+    query = update(TagOperation).where(*conditions, IS_OPEN)
     closing = query.values(state=state, reason=reason, closed_at=now).execution_options(synchronize_session=False)
     count_closed(session, state, session.connection().execute(closing).rowcount)
 

@@ -156,7 +156,7 @@ def _release_waiting(session: Session, given: Context, tag_ids: Sequence[int]) -
     """Customers whose operations waited for these tags to exist at WeCom can be pushed now."""
     query = (
         select(TagOperation.customer_id)
-        .where(TagOperation.tag_id.in_(tag_ids), TagOperation.state.in_(cells.OPEN_STATES))
+        .where(TagOperation.tag_id.in_(tag_ids), cells.IS_OPEN)
         .distinct()
     )
     for customer_id in session.execute(query).scalars().all():

@@ -197,9 +197,7 @@ def _reopen(session: Session, relation: Relation, wishes: list[dict[str, Any]], 
         return
     has_one = set(
         session.execute(
-            select(TagOperation.tag_id).where(
-                TagOperation.relation_id == relation.id, TagOperation.state.in_(cells.OPEN_STATES)
-            )
+            select(TagOperation.tag_id).where(TagOperation.relation_id == relation.id, cells.IS_OPEN)
         ).scalars()
     )
     cells.open_operations(session, [wish for wish in wishes if wish["tag_id"] not in has_one], now)

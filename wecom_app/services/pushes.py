@@ -135,7 +135,7 @@ def _mark_sent(session: Session, customer_id: int, push: Push, seq: int) -> None
         .where(
             TagOperation.relation_id == push.relation_id,
             TagOperation.tag_id.in_(push.tag_ids),
-            TagOperation.state.in_(cells.OPEN_STATES),
+            cells.IS_OPEN,
         )
         .values(state="sent", tries=TagOperation.tries + 1)
     )
@@ -230,6 +230,7 @@ def _record(session: Session, push: Push, answer: Answer, seq: int) -> None:
             .where(
                 TagOperation.relation_id == push.relation_id,
                 TagOperation.tag_id.in_(push.tag_ids),
+                cells.IS_OPEN,
                 TagOperation.state == "sent",
             )
             .values(**operation_values)
@@ -240,6 +241,6 @@ def note_reason(session: Session, customer_id: int, reason: str) -> None:
     """Say on a customer's open operations why they wait."""
     session.execute(
         update(TagOperation)
-        .where(TagOperation.customer_id == customer_id, TagOperation.state.in_(cells.OPEN_STATES))
+        .where(TagOperation.customer_id == customer_id, cells.IS_OPEN)
         .values(reason=reason)
     )

@@ -1,0 +1,52 @@
+"""No statement on the way of a scan reads a whole table: with a million customers each would take seconds."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from tests.flows.company import Company
+
+SMALL = {"tag", "tag_group", "tag_dimension", "channel", "channel_tag", "staff", "counter", "deployment"}
+"""Tables that do not grow with customers and time."""
+SCAN = re.compile(r"SCAN (?!CONSTANT ROW|anon_)(\w+)")
+"""A table, or its alias, that is read as a whole; what a subquery has found may be."""
+
+
+@pytest.fixture
+def statements() -> Iterator[dict[str, Any]]:
+    """Every statement executed meanwhile, with parameters that it was given once."""
+    seen: dict[str, Any] = {}
+
+    def note(_connection: Any, _cursor: Any, text: str, parameters: Any, _context: Any, many: bool) -> None:
+        if text.startswith(("SELECT", "UPDATE", "DELETE")):
+            seen[text] = parameters[0] if many else parameters
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+def test_no_table_is_read_from_end_to_end_by_a_scan_and_a_loss(company: Company, statements: dict[str, Any]) -> None:
+    tags = company.make_tags("护肤", "母婴")
+    channel = company.make_channel(tags=tags, welcome={"text": "{customer_name}您好"})
+    statements.clear()
+
+    found = company.simulator.scan(channel["config_id"])
+    company.settle()
+    company.simulator.act("zhang", "delete_customer", external_userid=found["external_userid"])
+    company.settle()
+
+    assert _whole_tables_read(company, dict(statements)) == []
+
+
+def _whole_tables_read(company: Company, statements: dict[str, Any]) -> list[str]:
+    with company.runtime.read() as session:
+        plans = [
+            (row[3], text)
+            for text, parameters in statements.items()
+            for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", parameters)
+        ]
+    return [f"{step}: {text}" for step, text in plans if (found := SCAN.match(step)) and found[1] not in SMALL]
