@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Executable, bindparam, delete, insert, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.vocabulary import PUSHED, Scope
@@ -53,6 +53,20 @@ SUPERSEDE = (
         IS_OPEN,
     )
     .values(state="superseded", closed_at=bindparam("b_now"))
+)
+
+NEW_OPERATION = insert(TagOperation)
+CLOSE = update(TagOperation).where(IS_OPEN)
+CLOSE_OF_RELATION = CLOSE.where(OPERATION.c.relation_id == bindparam("of_relation"))
+CLOSE_OF_TAGS = CLOSE_OF_RELATION.where(OPERATION.c.tag_id.in_(bindparam("of_tags", expanding=True)))
+LIVE = (
+    select(Relation)
+    .where(
+        Relation.customer_id.in_(bindparam("customer_ids", expanding=True)),
+        Relation.lost_at.is_(None),
+        Relation.half.is_(False),
+    )
+    .order_by(Relation.id)
 )
 
 
@@ -115,7 +129,7 @@ def open_operations(session: Session, wishes: Sequence[Mapping[str, Any]], now: 
         [{"b_relation": wish["relation_id"], "b_tag": wish["tag_id"], "b_now": now} for wish in wishes],
     )
     count_closed(session, "superseded", superseded.rowcount)
-    connection.execute(insert(TagOperation), [dict(wish) for wish in wishes])
+    connection.execute(NEW_OPERATION, [dict(wish) for wish in wishes])
 
 
 def open_relation(session: Session, relation: Relation, now: datetime) -> None:
@@ -141,34 +155,39 @@ def close_relation(session: Session, relation: Relation, now: datetime, reason: 
         )
     ).all()
     relation.parted = sorted(row.tag_id for row in rows if row.base or (row.wanted and row.sent in (1, 2)))
-    close_operations(session, [relation.id], "void", reason, now)
+    close_operations(session, relation.id, "void", reason, now)
     for held in (CustomerTag, TagClaim):
         session.execute(delete(held).where(held.customer_id == relation.customer_id, held.relation_id == relation.id))
 
 
 def close_operations(
     session: Session,
-    relation_ids: Sequence[int],
+    relation_id: int,
     state: str,
     reason: str | None,
     now: datetime,
     *,
     tag_ids: Sequence[int] | None = None,
 ) -> None:
-    """End the open operations of relations (of these tags only, if given)."""
-    conditions: list[ColumnElement[bool]] = [TagOperation.relation_id.in_(relation_ids)]
-    if tag_ids is not None:
-        conditions.append(TagOperation.tag_id.in_(tag_ids))
-    close_where(session, *conditions, state=state, reason=reason, now=now)
+    """End the open operations of a relation (of these tags only, if given)."""
+    if tag_ids is None:
+        _close(session, CLOSE_OF_RELATION, state, reason, now, of_relation=relation_id)
+    else:
+        _close(session, CLOSE_OF_TAGS, state, reason, now, of_relation=relation_id, of_tags=list(tag_ids))
 
 
 def close_where(
     session: Session, *conditions: ColumnElement[bool], state: str, reason: str | None, now: datetime
 ) -> None:
     """End the open operations that meet the conditions."""
-    query = update(TagOperation).where(*conditions, IS_OPEN)
-    closing = query.values(state=state, reason=reason, closed_at=now).execution_options(synchronize_session=False)
-    count_closed(session, state, session.connection().execute(closing).rowcount)
+    _close(session, CLOSE.where(*conditions), state, reason, now)
+
+
+def _close(
+    session: Session, statement: Executable, state: str, reason: str | None, now: datetime, **which: object
+) -> None:
+    values = {"state": state, "reason": reason, "closed_at": now, **which}
+    count_closed(session, state, session.connection().execute(statement, values).rowcount)
 
 
 def count_closed(session: Session, state: str, count: int) -> None:
@@ -179,11 +198,8 @@ def count_closed(session: Session, state: str, count: int) -> None:
 
 
 def _live(session: Session, customer_ids: set[int]) -> dict[int, list[Relation]]:
-    query = select(Relation).where(
-        Relation.customer_id.in_(customer_ids), Relation.lost_at.is_(None), Relation.half.is_(False)
-    )
     found: dict[int, list[Relation]] = {}
-    for relation in session.execute(query.order_by(Relation.id)).scalars():
+    for relation in session.execute(LIVE, {"customer_ids": sorted(customer_ids)}).scalars():
         found.setdefault(relation.customer_id, []).append(relation)
     return found
 

@@ -4,15 +4,32 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.errors import NotFound
 from wecom_app.models import Customer, Relation
 from wecom_app.services.ports import ContactDetails
-from wecom_app.services.upsert import insert_ignore
+from wecom_app.services.upsert import ignoring
 
 CUSTOMER_TYPES = ("wechat", "wecom")
+CUSTOMER = Customer.__table__
+ID = select(CUSTOMER.c.id).where(CUSTOMER.c.external_userid == bindparam("external_userid"))
+LOCKED_ID = ID.with_for_update()
+RELATION = select(Relation).where(
+    Relation.customer_id == bindparam("customer_id"), Relation.staff_id == bindparam("staff_id")
+)
+LIVE_RELATIONS = (
+    select(Relation)
+    .where(Relation.customer_id == bindparam("customer_id"), Relation.lost_at.is_(None))
+    .order_by(Relation.id)
+)
+CHANGE = update(Customer).where(CUSTOMER.c.id == bindparam("customer_id"))
+RAISE_VERSION = (
+    update(Customer)
+    .where(CUSTOMER.c.id.in_(bindparam("customer_ids", expanding=True)))
+    .values(version=CUSTOMER.c.version + 1)
+)
 
 
 def lock(session: Session, customer_ids: Sequence[int]) -> None:
@@ -35,22 +52,28 @@ def ensure(session: Session, external_userid: str, now: datetime) -> int:
         "version": 0,
         "created_at": now,
     }
-    query = select(Customer.id).where(Customer.external_userid == external_userid).with_for_update()
-    found = session.execute(query).scalar_one_or_none()
+    connection = session.connection()
+    found = connection.execute(LOCKED_ID, {"external_userid": external_userid}).scalar()
     if found is None:
-        insert_ignore(session, Customer, [row], ["external_userid"])
-        found = session.execute(query).scalar_one()
-    return found
+        statement = ignoring(session, Customer, ("external_userid",)).returning(CUSTOMER.c.id)
+        found = connection.execute(statement, row).scalar()
+    if found is None:
+        # Another process made him in the same moment.
+        found = connection.execute(LOCKED_ID, {"external_userid": external_userid}).scalar_one()
+    return int(found)
 
 
 def find_id(session: Session, external_userid: str) -> int | None:
     """Return the customer's id; None if we do not know him."""
-    return session.execute(select(Customer.id).where(Customer.external_userid == external_userid)).scalar_one_or_none()
+    found: int | None = session.connection().execute(ID, {"external_userid": external_userid}).scalar()
+    return found
 
 
 def find(session: Session, external_userid: str) -> Customer:
     """Return the customer; raise NotFound if we do not know him."""
-    found = session.execute(select(Customer).where(Customer.external_userid == external_userid)).scalar_one_or_none()
+    query = select(Customer).where(Customer.external_userid == external_userid)
+    # Details and version are written past the session: what it has loaded before may be old.
+    found = session.execute(query.execution_options(populate_existing=True)).scalar_one_or_none()
     if found is None:
         raise NotFound("没有这个客户")
     return found
@@ -58,9 +81,7 @@ def find(session: Session, external_userid: str) -> Customer:
 
 def find_relation(session: Session, customer_id: int, staff_id: int) -> Relation | None:
     """Return the relation of a customer and a member, open or lost; None if there never was one."""
-    return session.execute(
-        select(Relation).where(Relation.customer_id == customer_id, Relation.staff_id == staff_id)
-    ).scalar_one_or_none()
+    return session.execute(RELATION, {"customer_id": customer_id, "staff_id": staff_id}).scalar_one_or_none()
 
 
 def new_relation(session: Session, customer_id: int, staff_id: int, now: datetime) -> Relation:
@@ -84,13 +105,13 @@ def new_relation(session: Session, customer_id: int, staff_id: int, now: datetim
 
 def live_relations(session: Session, customer_id: int) -> list[Relation]:
     """Return the relations that are not lost, by id; half-added ones too."""
-    query = select(Relation).where(Relation.customer_id == customer_id, Relation.lost_at.is_(None))
-    return list(session.execute(query.order_by(Relation.id)).scalars())
+    return list(session.execute(LIVE_RELATIONS, {"customer_id": customer_id}).scalars())
 
 
 def update_details(session: Session, customer_id: int, details: ContactDetails, now: datetime) -> None:
     """Write down what WeCom says of the customer himself."""
     values: dict[str, Any] = {
+        "customer_id": customer_id,
         "name": details.name[:128],
         "type": details.type if details.type in CUSTOMER_TYPES else "wechat",
         "avatar": details.avatar,
@@ -99,9 +120,9 @@ def update_details(session: Session, customer_id: int, details: ContactDetails, 
         "corp_name": details.corp_name,
         "details_at": now,
     }
-    session.execute(update(Customer).where(Customer.id == customer_id).values(**values))
+    session.connection().execute(CHANGE, values)
 
 
 def raise_version(session: Session, customer_ids: Sequence[int]) -> None:
     """Raise the edit version of customers whose tags changed."""
-    session.execute(update(Customer).where(Customer.id.in_(customer_ids)).values(version=Customer.version + 1))
+    session.connection().execute(RAISE_VERSION, {"customer_ids": list(customer_ids)})

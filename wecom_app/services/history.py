@@ -14,6 +14,7 @@ from wecom_app.models import ChangeSet, TagEvent
 from wecom_app.services.tag_units import UnitRows
 
 NEW_CHANGE_SET = insert(ChangeSet).returning(ChangeSet.id)
+NEW_EVENT = insert(TagEvent)
 KEPT = ("wanted", "source_kind", "source_ref", "actor", "evidence", "set_at", "expires_at")
 
 
@@ -86,7 +87,7 @@ def record(session: Session, units: Sequence[UnitRows], act: Act, now: datetime,
         for unit in units
         for tag_id in unit.changed_tag_ids()
     ]
-    session.connection().execute(insert(TagEvent), rows)
+    session.connection().execute(NEW_EVENT, rows)
     return change_set_id
 
 

@@ -154,11 +154,7 @@ def _link(runtime: Runtime, group_id: int, standing: CorpTagGroup, owner: Owner)
 
 def _release_waiting(session: Session, given: Context, tag_ids: Sequence[int]) -> None:
     """Customers whose operations waited for these tags to exist at WeCom can be pushed now."""
-    query = (
-        select(TagOperation.customer_id)
-        .where(TagOperation.tag_id.in_(tag_ids), cells.IS_OPEN)
-        .distinct()
-    )
+    query = select(TagOperation.customer_id).where(TagOperation.tag_id.in_(tag_ids), cells.IS_OPEN).distinct()
     for customer_id in session.execute(query).scalars().all():
         cells.request_sync(session, given.queue, customer_id)
 

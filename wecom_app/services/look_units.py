@@ -31,6 +31,8 @@ MIRRORED_ROWS = (
     )
 )
 
+OBSERVED = select(Tag.id, Tag.wecom_tag_id).where(Tag.wecom_tag_id.in_(bindparam("wecom_tag_ids", expanding=True)))
+
 
 @dataclass
 class LookUnit:
@@ -90,7 +92,7 @@ def relation_state(relation: Relation) -> RelationState:
 def find_observed(session: Session, wecom_tag_ids: Iterable[str]) -> tuple[set[int], bool]:
     """Return our tags behind WeCom's ids, and whether some are not in our library."""
     ids = set(wecom_tag_ids)
-    rows = session.execute(select(Tag.id, Tag.wecom_tag_id).where(Tag.wecom_tag_id.in_(ids))).all()
+    rows = session.connection().execute(OBSERVED, {"wecom_tag_ids": sorted(ids)}).all()
     return {row.id for row in rows}, len(rows) < len(ids)
 
 

@@ -171,7 +171,7 @@ def _settle(session: Session, relation: Relation, units: Iterable[LookUnit], see
                 open_wishes.append(cells.wish(relation, tag_id, row["ver"], now))
     upsert(session, CustomerTag, rows, cells.CELL_KEYS)
     if agreed:
-        cells.close_operations(session, [relation.id], "verified", None, now, tag_ids=agreed)
+        cells.close_operations(session, relation.id, "verified", None, now, tag_ids=agreed)
     _reopen(session, relation, open_wishes, now)
 
 

@@ -55,6 +55,21 @@ BEFORE_FIRST_LOOK = OPEN_CELLS.where(
     CustomerTag.base.is_(None), CustomerTag.wanted, Relation.seen_seq == 0, Relation.linked.is_(False)
 )
 
+CELLS = update(CustomerTag).where(
+    CustomerTag.relation_id == bindparam("of_relation"),
+    CustomerTag.tag_id.in_(bindparam("of_tags", expanding=True)),
+)
+OPERATIONS = update(TagOperation).where(
+    TagOperation.relation_id == bindparam("of_relation"),
+    TagOperation.tag_id.in_(bindparam("of_tags", expanding=True)),
+)
+TRY_CELLS = CELLS.values(sent=cast(CustomerTag.wanted, Integer), tries=CustomerTag.tries + 1)
+TRY_OPERATIONS = OPERATIONS.where(cells.IS_OPEN).values(tries=TagOperation.tries + 1)
+ANSWER_CELLS = CELLS.values(tries=CustomerTag.tries - bindparam("untried"))
+ANSWER_OPERATIONS = OPERATIONS.where(cells.IS_OPEN, TagOperation.state == "sent").values(
+    tries=TagOperation.tries - bindparam("untried")
+)
+
 
 LAST_DEAD = (
     select(func.max(TagOperation.id))
@@ -105,7 +120,7 @@ def plan(session: Session, customer_id: int, *, before_first_look: bool, now: da
     """
     session.flush()
     statement = BEFORE_FIRST_LOOK if before_first_look else AFTER_LOOK
-    rows = session.execute(statement, {"customer_id": customer_id}).all()
+    rows = session.connection().execute(statement, {"customer_id": customer_id}).all()
     pushes: dict[int, Push] = {}
     for row in rows:
         if row.tries >= MAX_TRIES:
@@ -116,39 +131,21 @@ def plan(session: Session, customer_id: int, *, before_first_look: bool, now: da
         if row.tries >= MAX_TRIES:
             bury(session, row.relation_id, [row.tag_id], "多次推送后企业微信仍未变化", now)
     for push in pushes.values():
-        _mark_sent(session, customer_id, push, sequence.draw(session))
+        _mark_sent(session, push, sequence.draw(session))
     return list(pushes.values())
 
 
-def _mark_sent(session: Session, customer_id: int, push: Push, seq: int) -> None:
-    session.execute(
-        update(CustomerTag)
-        .where(
-            CustomerTag.customer_id == customer_id,
-            CustomerTag.relation_id == push.relation_id,
-            CustomerTag.tag_id.in_(push.tag_ids),
-        )
-        .values(sent=cast(CustomerTag.wanted, Integer), tries=CustomerTag.tries + 1, touched_seq=seq)
-    )
-    session.execute(
-        update(TagOperation)
-        .where(
-            TagOperation.relation_id == push.relation_id,
-            TagOperation.tag_id.in_(push.tag_ids),
-            cells.IS_OPEN,
-        )
-        .values(state="sent", tries=TagOperation.tries + 1)
-    )
+def _mark_sent(session: Session, push: Push, seq: int) -> None:
+    of_push = {"of_relation": push.relation_id, "of_tags": push.tag_ids}
+    session.connection().execute(TRY_CELLS, {**of_push, "touched_seq": seq})
+    session.connection().execute(TRY_OPERATIONS, {**of_push, "state": "sent"})
 
 
 def bury(session: Session, relation_id: int, tag_ids: Sequence[int], reason: str, now: datetime) -> None:
     """End the operations as dead; a new intent, a replay or a look that finds the value revives the cells."""
-    session.execute(
-        update(CustomerTag)
-        .where(CustomerTag.relation_id == relation_id, CustomerTag.tag_id.in_(tag_ids))
-        .values(dead=True, sent=None)
-    )
-    cells.close_operations(session, [relation_id], "dead", reason, now, tag_ids=tag_ids)
+    values = {"of_relation": relation_id, "of_tags": list(tag_ids), "dead": True, "sent": None}
+    session.connection().execute(CELLS, values)
+    cells.close_operations(session, relation_id, "dead", reason, now, tag_ids=tag_ids)
 
 
 def revive(session: Session, customer_id: int, *, reason: str | None = None) -> int:
@@ -209,38 +206,21 @@ def record_answers(session: Session, answered: Sequence[tuple[Push, Answer]], no
 
 def _record(session: Session, push: Push, answer: Answer, seq: int) -> None:
     untried = 0 if answer.counts else 1
+    of_push = {"of_relation": push.relation_id, "of_tags": push.tag_ids, "untried": untried}
     cell_values: dict[str, object] = {"touched_seq": seq}
     operation_values: dict[str, object] = {}
-    if untried:
-        cell_values["tries"] = CustomerTag.tries - untried
-        operation_values["tries"] = TagOperation.tries - untried
     if answer.reason is not None:
         operation_values["reason"] = answer.reason
     if answer.refused:
         cell_values["sent"] = None
         operation_values["state"] = "pending"
-    session.execute(
-        update(CustomerTag)
-        .where(CustomerTag.relation_id == push.relation_id, CustomerTag.tag_id.in_(push.tag_ids))
-        .values(**cell_values)
-    )
-    if operation_values:
-        session.execute(
-            update(TagOperation)
-            .where(
-                TagOperation.relation_id == push.relation_id,
-                TagOperation.tag_id.in_(push.tag_ids),
-                cells.IS_OPEN,
-                TagOperation.state == "sent",
-            )
-            .values(**operation_values)
-        )
+    session.connection().execute(ANSWER_CELLS, {**of_push, **cell_values})
+    if untried or operation_values:
+        session.connection().execute(ANSWER_OPERATIONS, {**of_push, **operation_values})
 
 
 def note_reason(session: Session, customer_id: int, reason: str) -> None:
     """Say on a customer's open operations why they wait."""
     session.execute(
-        update(TagOperation)
-        .where(TagOperation.customer_id == customer_id, cells.IS_OPEN)
-        .values(reason=reason)
+        update(TagOperation).where(TagOperation.customer_id == customer_id, cells.IS_OPEN).values(reason=reason)
     )

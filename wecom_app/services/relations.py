@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from wecom_app.models import Channel, Relation
@@ -12,6 +12,8 @@ from wecom_app.services.history import Act
 ENDED = "好友关系已解除"
 MAX_STATE = 64
 """customer_channel of an acquisition link, in bytes; whatever is longer was made by nobody we know."""
+
+CHANNEL = select(Channel).where(Channel.state == bindparam("state"))
 
 
 def open_epoch(session: Session, relation: Relation, now: datetime, *, half: bool = False) -> None:
@@ -64,7 +66,7 @@ def set_state(session: Session, relation: Relation, state: str | None) -> Channe
     """Note WeCom's State on the relation and return the channel it names, None if it is not ours."""
     if not state:
         return None
-    channel = session.execute(select(Channel).where(Channel.state == state)).scalar_one_or_none()
+    channel = session.execute(CHANNEL, {"state": state}).scalar_one_or_none()
     relation.state = state[:MAX_STATE]
     relation.channel_id = channel.id if channel else None
     return channel

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.tagging import Source
@@ -16,6 +16,12 @@ from wecom_app.services.tagging import TagChange
 
 ADD_WAY_REF = "add_way:"
 """Beginning of `source_ref` where the source tag says how a contact from outside channels was added."""
+LIVE_TAG_IDS = (
+    select(ChannelTag.tag_id)
+    .join(Tag, Tag.id == ChannelTag.tag_id)
+    .where(ChannelTag.channel_id == bindparam("channel_id"), Tag.archived_at.is_(None), Tag.gone_at.is_(None))
+    .order_by(ChannelTag.position)
+)
 
 
 def tag_by_channel(session: Session, context: Context, relation: Relation, channel: Channel) -> None:
@@ -36,13 +42,7 @@ def tag_by_channel(session: Session, context: Context, relation: Relation, chann
 
 def live_tag_ids(session: Session, channel_id: int) -> list[int]:
     """Return the tags that a channel gives now, in their order."""
-    query = (
-        select(ChannelTag.tag_id)
-        .join(Tag, Tag.id == ChannelTag.tag_id)
-        .where(ChannelTag.channel_id == channel_id, Tag.archived_at.is_(None), Tag.gone_at.is_(None))
-        .order_by(ChannelTag.position)
-    )
-    return list(session.execute(query).scalars())
+    return list(session.connection().execute(LIVE_TAG_IDS, {"channel_id": channel_id}).scalars())
 
 
 def find_source_tag(session: Session, name: str) -> Tag | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from wecom_app.models import Staff
@@ -11,6 +11,7 @@ from wecom_app.services.ports import JobQueue
 from wecom_app.services.upsert import insert_ignore
 
 READ_KIND = "staff.read"
+IDS = select(Staff.userid_key, Staff.id).where(Staff.userid_key.in_(bindparam("keys", expanding=True)))
 
 
 def ensure(session: Session, userids: Sequence[str], now: datetime) -> Mapping[str, int]:
@@ -48,5 +49,5 @@ def request_reading(session: Session, queue: JobQueue, userid: str) -> None:
 
 
 def _ids(session: Session, keys: set[str]) -> dict[str, int]:
-    rows = session.execute(select(Staff.userid_key, Staff.id).where(Staff.userid_key.in_(keys)))
+    rows = session.connection().execute(IDS, {"keys": sorted(keys)})
     return {row.userid_key: row.id for row in rows}
