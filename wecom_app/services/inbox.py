@@ -22,6 +22,9 @@ CUSTOMER_EVENT = "change_external_contact"
 WELCOMING = ("add_external_contact", "add_half_external_contact", "msg_audit_approved")
 MAX_BODY_DEPTH = 8
 KNOWN = select(InboxEvent.digest, InboxEvent.id).where(InboxEvent.digest.in_(bindparam("digests", expanding=True)))
+MESSAGE = select(InboxEvent.fields, InboxEvent.received_at, InboxEvent.occurred_at).where(
+    InboxEvent.id == bindparam("event_id")
+)
 NUL, REPLACEMENT = "\0", "\ufffd"
 """PostgreSQL keeps no NUL, and XML knows none: a body that has one is kept with the replacement character."""
 
@@ -160,6 +163,23 @@ def get(session: Session, event_id: int) -> InboxEvent:
     if event is None:
         raise NotFound("没有这条回调")
     return event
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a stored callback says, and when it was received and made."""
+
+    fields: Mapping[str, Any]
+    received_at: datetime
+    occurred_at: datetime | None
+
+
+def get_message(session: Session, event_id: int) -> Message:
+    """Return what a stored callback says; raise NotFound."""
+    found = session.connection().execute(MESSAGE, {"event_id": event_id}).one_or_none()
+    if found is None:
+        raise NotFound("没有这条回调")
+    return Message(found.fields or {}, found.received_at, found.occurred_at)
 
 
 def mark_failed(session: Session, event_id: int, error: str) -> None:

@@ -62,11 +62,16 @@ def close_epoch(
     session.flush()
 
 
+def find_channel(session: Session, state: str | None) -> Channel | None:
+    """Return the channel that WeCom's State names; None if it is not ours, or there is none."""
+    return session.execute(CHANNEL, {"state": state}).scalar_one_or_none() if state else None
+
+
 def set_state(session: Session, relation: Relation, state: str | None) -> Channel | None:
     """Note WeCom's State on the relation and return the channel it names, None if it is not ours."""
     if not state:
         return None
-    channel = session.execute(CHANNEL, {"state": state}).scalar_one_or_none()
+    channel = find_channel(session, state)
     relation.state = state[:MAX_STATE]
     relation.channel_id = channel.id if channel else None
     return channel

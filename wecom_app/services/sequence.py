@@ -10,4 +10,4 @@ _POSTGRESQL = text("SELECT nextval('sync_seq')")
 def draw(session: Session) -> int:
     """Return the next number."""
     statement = _SQLITE if session.get_bind().dialect.name == "sqlite" else _POSTGRESQL
-    return int(session.execute(statement).scalar_one())
+    return int(session.connection().execute(statement).scalar_one())

@@ -7,7 +7,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from wecom_app.errors import (
@@ -19,7 +19,7 @@ from wecom_app.errors import (
     WeComThrottled,
     WeComUnavailable,
 )
-from wecom_app.models import Customer
+from wecom_app.models import Customer, Relation
 from wecom_app.services import cells, customers, library, pushes, sequence, sightings
 from wecom_app.services.ports import ContactDetails, JobArgs
 from wecom_app.services.pushes import Answer, Push
@@ -28,6 +28,12 @@ from wecom_app.services.sightings import Seen
 
 MAX_ROUNDS = 4
 """Looks in one run; what is still open then is left to the next run."""
+
+LOOKED_AT = (
+    select(Customer.external_userid, Relation.id, Relation.dirty_gen)
+    .join(Relation, Relation.customer_id == Customer.id)
+    .where(Customer.id == bindparam("customer_id"), Relation.lost_at.is_(None))
+)
 
 Answered = Sequence[tuple[Push, Answer]]
 
@@ -73,11 +79,10 @@ def run(runtime: Runtime, args: JobArgs) -> None:
 
 def _question(session: Session, customer_id: int) -> Question | None:
     """Draw a look's number, under the customer's lock; None if there is nothing to look at."""
-    live = customers.live_relations(session, customer_id)
+    live = session.connection().execute(LOOKED_AT, {"customer_id": customer_id}).all()
     if not live:
         return None
-    external_userid = session.execute(select(Customer.external_userid).where(Customer.id == customer_id)).scalar_one()
-    return Question(external_userid, sequence.draw(session), {relation.id: relation.dirty_gen for relation in live})
+    return Question(live[0].external_userid, sequence.draw(session), {row.id: row.dirty_gen for row in live})
 
 
 def _take_in(

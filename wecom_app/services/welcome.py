@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.messages import MAX_TEXT_BYTES, cut_to_bytes, fill, placeholders_in, text, without_name
 from wecom_app.errors import AppError, WeComError, WeComRejected, WelcomeTaken, WelcomeTooLate
-from wecom_app.models import Channel, Customer, InboxEvent, Staff, Welcome
-from wecom_app.services import greetings, inbox, media_renewal
+from wecom_app.models import Channel, Customer, Staff, Welcome
+from wecom_app.services import greetings, inbox, media_renewal, relations
+from wecom_app.services.inbox import Message
 from wecom_app.services.media_renewal import Attached
 from wecom_app.services.ports import JobArgs, WelcomeMessage
 from wecom_app.services.runtime import Runtime
@@ -29,6 +30,14 @@ NAME_WAIT_S = 3.0
 RETRY_S = 0.5
 NOTHING_LEFT = "不知道客户名字，去掉名字后没有可发送的内容：请填写备用欢迎语"
 BAD_MEDIA = 40007
+EARLIER = select(Welcome.event_id, Welcome.status, Welcome.tries).where(Welcome.code == bindparam("code"))
+NOTE = (
+    update(Welcome)
+    .where(Welcome.code == bindparam("of_code"), Welcome.event_id == bindparam("of_event"), Welcome.status == "waiting")
+    .values(tries=Welcome.tries + bindparam("more"))
+)
+STAFF_NAME = select(Staff.name).where(Staff.userid_key == bindparam("userid_key"))
+CUSTOMER_NAME = select(Customer.name).where(Customer.external_userid == bindparam("external_userid"))
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +46,8 @@ log = structlog.get_logger(__name__)
 class Plan:
     """What is to be said to whom; `template` is None where there is nothing to say."""
 
-    welcome_id: int
+    record: Mapping[str, Any]
+    """The row that the first note makes."""
     code: str
     external_userid: str
     deadline: datetime
@@ -52,7 +62,7 @@ class Plan:
 
 def send(runtime: Runtime, args: JobArgs) -> None:
     """Send the welcome of one event, at most once with success; raises only what can be tried again in time."""
-    with runtime.write() as session:
+    with runtime.read() as session:
         plan = _plan(session, runtime, int(args["event_id"]))
     if plan is None:
         return
@@ -64,9 +74,9 @@ def send(runtime: Runtime, args: JobArgs) -> None:
     if runtime.clock.now() >= plan.deadline:
         _finish(runtime, plan, "expired", wording, reason="超过 20 秒时限，未发送")
         return
-    _note(runtime, plan, tries=Welcome.tries + 1, text=wording)
-    runtime.crash_point("welcome.before_call")
-    _call(runtime, plan, wording, attached)
+    if _note(runtime, plan, tries=1, text=wording):
+        runtime.crash_point("welcome.before_call")
+        _call(runtime, plan, wording, attached)
 
 
 def _attach(runtime: Runtime, plan: Plan, *, afresh: bool = False) -> Attached:
@@ -93,7 +103,7 @@ def _call(runtime: Runtime, plan: Plan, wording: str | None, attached: Attached)
             _finish(runtime, plan, "failed", wording, reason=error.message, errcode=error.errcode)
             return
         if error.errcode is not None:
-            _note(runtime, plan, tries=Welcome.tries - 1)
+            _note(runtime, plan, tries=-1)
         error.retry_after_s = RETRY_S
         raise
     else:
@@ -129,43 +139,43 @@ def _say(runtime: Runtime, plan: Plan, wording: str | None, attached: Attached) 
 
 
 def _plan(session: Session, runtime: Runtime, event_id: int) -> Plan | None:
-    """Return what to do, with the welcome's row made; None if it has come to its end already."""
-    event = inbox.get(session, event_id)
-    fields = event.fields or {}
-    code = text(fields, "WelcomeCode")
-    channel = _channel(session, text(fields, "State"))
+    """Return what to do; None if the welcome has come to its end already, or is another event's."""
+    message = inbox.get_message(session, event_id)
+    fields = message.fields
+    code, state = text(fields, "WelcomeCode"), text(fields, "State")
+    external_userid = text(fields, "ExternalUserID")[:64]
+    channel = relations.find_channel(session, state)
     greeting = greetings.for_contact(session, channel)
-    deadline = deadline_of(event.received_at, event.occurred_at)
+    deadline = deadline_of(message.received_at, message.occurred_at)
     if not deadline.credible:
         runtime.metrics.clock_skew.set(deadline.difference_s)
         log.warning("welcome.clock_skew", event_id=event_id, difference_s=deadline.difference_s)
-    row = {
+    record = {
         "event_id": event_id,
         "code": code[:512],
-        "external_userid": text(fields, "ExternalUserID")[:64],
+        "external_userid": external_userid,
         "userid": text(fields, "UserID")[:64],
-        "state": text(fields, "State")[:64] or None,
+        "state": state[:64] or None,
         "channel_id": channel.id if channel else None,
         "status": "waiting",
         "deadline_at": deadline.at,
         "tries": 0,
-        "received_at": event.received_at,
+        "received_at": message.received_at,
     }
-    insert_ignore(session, Welcome, [row], ["code"])
-    welcome = session.execute(select(Welcome).where(Welcome.code == row["code"])).scalar_one()
-    if welcome.status != "waiting" or welcome.event_id != event_id:
+    earlier = session.connection().execute(EARLIER, {"code": record["code"]}).one_or_none()
+    if earlier is not None and (earlier.status != "waiting" or earlier.event_id != event_id):
         return None
     return Plan(
-        welcome_id=welcome.id,
+        record=record,
         code=code,
-        external_userid=welcome.external_userid,
-        deadline=welcome.deadline_at,
+        external_userid=external_userid,
+        deadline=deadline.at,
         template=greeting.text,
         fallback=greeting.fallback_text,
         attachments=greeting.attachments,
-        names=_names(session, runtime, event, channel),
-        customer_name=_customer_name(session, welcome.external_userid),
-        tried=welcome.tries > 0,
+        names=_names(session, runtime, message, channel),
+        customer_name=_customer_name(session, external_userid),
+        tried=earlier is not None and earlier.tries > 0,
     )
 
 
@@ -192,25 +202,18 @@ def deadline_of(received_at: datetime, occurred_at: datetime | None) -> Deadline
     return Deadline(received_at + CODE_LIFE, delay.total_seconds(), credible=small)
 
 
-def _channel(session: Session, state: str) -> Channel | None:
-    if not state:
-        return None
-    return session.execute(select(Channel).where(Channel.state == state)).scalar_one_or_none()
-
-
-def _names(session: Session, runtime: Runtime, event: InboxEvent, channel: Channel | None) -> dict[str, str]:
-    userid = text(event.fields or {}, "UserID")
-    name = session.execute(select(Staff.name).where(Staff.userid_key == userid.lower())).scalar_one_or_none()
+def _names(session: Session, runtime: Runtime, message: Message, channel: Channel | None) -> dict[str, str]:
+    key = text(message.fields, "UserID").lower()
     return {
-        "staff_name": name or "",
+        "staff_name": session.connection().execute(STAFF_NAME, {"userid_key": key}).scalar() or "",
         "channel_name": channel.name if channel else "",
-        "date": greetings.date_words(event.received_at, runtime.settings.time_zone),
+        "date": greetings.date_words(message.received_at, runtime.settings.time_zone),
     }
 
 
 def _customer_name(session: Session, external_userid: str) -> str:
-    query = select(Customer.name).where(Customer.external_userid == external_userid)
-    return session.execute(query).scalar_one_or_none() or ""
+    name = session.connection().execute(CUSTOMER_NAME, {"external_userid": external_userid}).scalar()
+    return name or ""
 
 
 def _wording(runtime: Runtime, plan: Plan) -> str | None:
@@ -235,7 +238,7 @@ def _ask_name(runtime: Runtime, plan: Plan) -> str:
     try:
         return runtime.wecom.get_contact(plan.external_userid, urgent=True, timeout_s=wait).name
     except AppError as error:
-        log.info("welcome.name_unknown", welcome_id=plan.welcome_id, error=error.code)
+        log.info("welcome.name_unknown", event_id=plan.record["event_id"], error=error.code)
         return ""
 
 
@@ -248,7 +251,7 @@ def _finish(
     reason: str | None = None,
     errcode: int | None = None,
 ) -> None:
-    _note(
+    ended = _note(
         runtime,
         plan,
         status=status,
@@ -257,9 +260,13 @@ def _finish(
         errcode=errcode,
         finished_at=runtime.clock.now(),
     )
-    runtime.metrics.welcomes.labels(status).inc()
+    if ended:
+        runtime.metrics.welcomes.labels(status).inc()
 
 
-def _note(runtime: Runtime, plan: Plan, **values: Any) -> None:
+def _note(runtime: Runtime, plan: Plan, *, tries: int = 0, **values: Any) -> bool:
+    """Write something down in the welcome's record; return False if it is closed already, or another event's."""
+    here = {"of_code": plan.record["code"], "of_event": plan.record["event_id"], "more": tries}
     with runtime.write() as session:
-        session.execute(update(Welcome).where(Welcome.id == plan.welcome_id).values(**values))
+        insert_ignore(session, Welcome, [plan.record], ["code"])
+        return session.connection().execute(NOTE, {**here, **values}).rowcount == 1
