@@ -89,13 +89,8 @@ class Wire:
     def _try(self, api: Api, request: Request, deadline: Deadline) -> _Reply:
         left = max(deadline.remaining(), SHORTEST_S)
         try:
-            with self._session.request(
-                request.method,
-                self._base_url + api.path,
-                params=request.params,
-                data=request.body,
-                files=request.files,
-                headers=JSON_HEADERS if request.body is not None else None,
+            with self._session.send(
+                self._prepare(api, request),
                 timeout=(min(api.connect_s, left), min(api.read_s, left)),
                 allow_redirects=False,
                 stream=True,
@@ -103,6 +98,17 @@ class Wire:
                 return _read(response, deadline)
         except (requests.RequestException, HTTPError, OSError) as error:
             return _failed(error)
+
+    def _prepare(self, api: Api, request: Request) -> requests.PreparedRequest:
+        """Return what is to be sent. Of the session only its headers count: it has no cookies, hooks or parameters."""
+        return requests.Request(
+            request.method.upper(),
+            self._base_url + api.path,
+            headers={**self._session.headers, **(JSON_HEADERS if request.body is not None else {})},
+            params=request.params,
+            data=request.body,
+            files=request.files,
+        ).prepare()
 
 
 def _read(response: requests.Response, deadline: Deadline) -> _Reply:
