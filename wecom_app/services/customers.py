@@ -55,7 +55,7 @@ def ensure(session: Session, external_userid: str, now: datetime) -> int:
     connection = session.connection()
     found = connection.execute(LOCKED_ID, {"external_userid": external_userid}).scalar()
     if found is None:
-        statement = ignoring(session, Customer, ("external_userid",)).returning(CUSTOMER.c.id)
+        statement = ignoring(session, Customer, ("external_userid",), returning=("id",))
         found = connection.execute(statement, row).scalar()
     if found is None:
         # Another process made him in the same moment.

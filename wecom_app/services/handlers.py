@@ -11,9 +11,10 @@ import structlog
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.messages import is_hint, text
-from wecom_app.models import InboxEvent, Relation
+from wecom_app.models import Relation
 from wecom_app.services import cells, customers, directory, inbox, relations, sources, staff
 from wecom_app.services.context import Context
+from wecom_app.services.inbox import Message
 from wecom_app.services.ports import JobArgs
 from wecom_app.services.runtime import Runtime
 
@@ -35,7 +36,7 @@ class Subject:
     is_new: bool
 
 
-Handler = Callable[[Session, Context, InboxEvent], None]
+Handler = Callable[[Session, Context, Message], None]
 
 
 def handle(runtime: Runtime, args: JobArgs) -> None:
@@ -54,7 +55,7 @@ def handle(runtime: Runtime, args: JobArgs) -> None:
 
 def _carry_out(runtime: Runtime, event_id: int) -> None:
     with runtime.write() as session:
-        event = inbox.get(session, event_id)
+        event = inbox.get_message(session, event_id)
         if event.state == "done" and not is_hint(event.event, event.change_type):
             return
         handler = HANDLERS.get((event.event, event.change_type)) or HANDLERS.get((event.event, ANY))
@@ -62,28 +63,26 @@ def _carry_out(runtime: Runtime, event_id: int) -> None:
         context = Context(runtime.queue, runtime.slugify, now, event.id, event.occurred_at)
         if handler is not None:
             handler(session, context, event)
-        event.state = "ignored" if handler is None else "done"
-        event.handled_at = now
-        event.error = None
         session.flush()
-        name, state = event.event, event.state
+        state = "ignored" if handler is None else "done"
+        inbox.mark_handled(session, event.id, state, now)
         runtime.crash_point("event.before_commit")
     runtime.crash_point("event.after_commit")
-    known = name if any(name == key[0] for key in HANDLERS) else "other"
+    known = event.event if any(event.event == key[0] for key in HANDLERS) else "other"
     runtime.metrics.events.labels(known, state).inc()
 
 
-def _added(session: Session, context: Context, event: InboxEvent) -> None:
+def _added(session: Session, context: Context, event: Message) -> None:
     """A customer and a member are friends: open the relation, tag by State, have WeCom looked at."""
     _open(session, context, event, half=False)
 
 
-def _half_added(session: Session, context: Context, event: InboxEvent) -> None:
+def _half_added(session: Session, context: Context, event: Message) -> None:
     """The customer has added the member, who has not accepted: known, tagged here, not yet pushed."""
     _open(session, context, event, half=True)
 
 
-def _open(session: Session, context: Context, event: InboxEvent, *, half: bool) -> None:
+def _open(session: Session, context: Context, event: Message, *, half: bool) -> None:
     subject = _subject(session, context, event)
     if subject is None:
         return
@@ -94,7 +93,7 @@ def _open(session: Session, context: Context, event: InboxEvent, *, half: bool) 
         relations.confirm_half(session, relation, context.now)
     if relation.lost_at is not None:
         return
-    state = text(event.fields or {}, "State") or None
+    state = text(event.fields, "State") or None
     if state and not relation.source_known:
         channel = relations.set_state(session, relation, state)
         if channel is None:
@@ -113,16 +112,16 @@ def _is_re_add(relation: Relation, occurred_at: datetime | None) -> bool:
     return occurred_at is None or occurred_at >= relation.lost_at
 
 
-def _deleted_by_staff(session: Session, context: Context, event: InboxEvent) -> None:
-    by_transfer = text(event.fields or {}, "Source") == "DELETE_BY_TRANSFER"
+def _deleted_by_staff(session: Session, context: Context, event: Message) -> None:
+    by_transfer = text(event.fields, "Source") == "DELETE_BY_TRANSFER"
     _close(session, context, event, "transfer" if by_transfer else "staff")
 
 
-def _deleted_by_customer(session: Session, context: Context, event: InboxEvent) -> None:
+def _deleted_by_customer(session: Session, context: Context, event: Message) -> None:
     _close(session, context, event, "customer")
 
 
-def _close(session: Session, context: Context, event: InboxEvent, lost_by: str) -> None:
+def _close(session: Session, context: Context, event: Message, lost_by: str) -> None:
     """End the relation, unless the event is older than the epoch that stands: then only look again."""
     subject = _subject(session, context, event)
     if subject is None or (subject.relation.lost_at is not None and not subject.is_new):
@@ -140,7 +139,7 @@ def _began(relation: Relation) -> datetime:
     return (relation.epoch_at or relation.opened_at).replace(microsecond=0)
 
 
-def _edited(session: Session, context: Context, event: InboxEvent) -> None:
+def _edited(session: Session, context: Context, event: Message) -> None:
     """Somebody changed remark or tags in WeCom: the event does not say what, so read the relation again."""
     subject = _subject(session, context, event)
     if subject is None:
@@ -155,12 +154,12 @@ def _look(session: Session, context: Context, relation: Relation) -> None:
     cells.request_sync(session, context.queue, relation.customer_id)
 
 
-def _transfer_failed(session: Session, context: Context, event: InboxEvent) -> None:
+def _transfer_failed(session: Session, context: Context, event: Message) -> None:
     """WeCom could not hand the customer over: he stays with whom he has, and the reason stays to be seen.
 
     The event names one member, giver or taker; a taker has no relation with the customer, and gets none.
     """
-    fields = event.fields or {}
+    fields = event.fields
     customer_id = customers.find_id(session, text(fields, "ExternalUserID"))
     if customer_id is None:
         return
@@ -169,20 +168,20 @@ def _transfer_failed(session: Session, context: Context, event: InboxEvent) -> N
         _look(session, context, relation)
 
 
-def _acquisition_chat(session: Session, context: Context, event: InboxEvent) -> None:
+def _acquisition_chat(session: Session, context: Context, event: Message) -> None:
     """A customer of an acquisition link wrote for the first time: a missed add event would show now."""
-    fields = event.fields or {}
+    fields = event.fields
     if text(fields, "UserID") and text(fields, "ExternalUserID"):
         _edited(session, context, event)
 
 
-def _acquisition_alert(_session: Session, _context: Context, event: InboxEvent) -> None:
+def _acquisition_alert(_session: Session, _context: Context, event: Message) -> None:
     """Quota or link trouble: nothing of ours changes, people must know."""
     log.warning("acquisition.alert", event_id=event.id, change_type=event.change_type)
 
 
-def _member_changed(session: Session, context: Context, event: InboxEvent) -> None:
-    fields = event.fields or {}
+def _member_changed(session: Session, context: Context, event: Message) -> None:
+    fields = event.fields
     userid, new_userid = text(fields, "UserID"), text(fields, "NewUserID") or text(fields, "NewUserId")
     if userid and new_userid:
         directory.rename(session, userid, new_userid)
@@ -190,11 +189,11 @@ def _member_changed(session: Session, context: Context, event: InboxEvent) -> No
         staff.request_reading(session, context.queue, new_userid or userid)
 
 
-def _member_left(session: Session, context: Context, event: InboxEvent) -> None:
-    directory.leave(session, context, text(event.fields or {}, "UserID"))
+def _member_left(session: Session, context: Context, event: Message) -> None:
+    directory.leave(session, context, text(event.fields, "UserID"))
 
 
-def _departments_changed(session: Session, context: Context, _event: InboxEvent) -> None:
+def _departments_changed(session: Session, context: Context, _event: Message) -> None:
     directory.request_pull(session, context.queue)
 
 
@@ -221,13 +220,13 @@ def check_half(runtime: Runtime, args: JobArgs) -> None:
         _look(session, context, relation)
 
 
-def _library_changed(session: Session, context: Context, _event: InboxEvent) -> None:
+def _library_changed(session: Session, context: Context, _event: Message) -> None:
     context.queue.enqueue(session, LIBRARY_PULL_KIND, {}, lane="push", key="library", unique="all")
 
 
-def _subject(session: Session, context: Context, event: InboxEvent) -> Subject | None:
+def _subject(session: Session, context: Context, event: Message) -> Subject | None:
     """Return customer, member and relation, made where new; None if the callback does not name both."""
-    fields = event.fields or {}
+    fields = event.fields
     external_userid, userid = text(fields, "ExternalUserID"), text(fields, "UserID")
     if not external_userid or not userid or len(external_userid) > 64 or len(userid) > 64:
         return None

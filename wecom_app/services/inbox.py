@@ -22,9 +22,16 @@ CUSTOMER_EVENT = "change_external_contact"
 WELCOMING = ("add_external_contact", "add_half_external_contact", "msg_audit_approved")
 MAX_BODY_DEPTH = 8
 KNOWN = select(InboxEvent.digest, InboxEvent.id).where(InboxEvent.digest.in_(bindparam("digests", expanding=True)))
-MESSAGE = select(InboxEvent.fields, InboxEvent.received_at, InboxEvent.occurred_at).where(
-    InboxEvent.id == bindparam("event_id")
-)
+MESSAGE = select(
+    InboxEvent.id,
+    InboxEvent.event,
+    InboxEvent.change_type,
+    InboxEvent.state,
+    InboxEvent.fields,
+    InboxEvent.received_at,
+    InboxEvent.occurred_at,
+).where(InboxEvent.id == bindparam("event_id"))
+END = update(InboxEvent).where(InboxEvent.id == bindparam("event_id"))
 NUL, REPLACEMENT = "\0", "\ufffd"
 """PostgreSQL keeps no NUL, and XML knows none: a body that has one is kept with the replacement character."""
 
@@ -72,7 +79,7 @@ def _insert(session: Session, arrivals: Sequence[IncomingEvent]) -> dict[str, in
     """Return the ids of the rows that were made, by digest."""
     if not arrivals:
         return {}
-    statement = ignoring(session, InboxEvent, ("digest",)).returning(InboxEvent.digest, InboxEvent.id)
+    statement = ignoring(session, InboxEvent, ("digest",), returning=("digest", "id"))
     rows = session.connection().execute(statement, [_row(incoming) for incoming in arrivals])
     return {row.digest: row.id for row in rows}
 
@@ -167,8 +174,12 @@ def get(session: Session, event_id: int) -> InboxEvent:
 
 @dataclass(frozen=True)
 class Message:
-    """What a stored callback says, and when it was received and made."""
+    """What a stored callback says, and how far it has come."""
 
+    id: int
+    event: str
+    change_type: str
+    state: str
     fields: Mapping[str, Any]
     received_at: datetime
     occurred_at: datetime | None
@@ -179,12 +190,18 @@ def get_message(session: Session, event_id: int) -> Message:
     found = session.connection().execute(MESSAGE, {"event_id": event_id}).one_or_none()
     if found is None:
         raise NotFound("没有这条回调")
-    return Message(found.fields or {}, found.received_at, found.occurred_at)
+    return Message(**{**found._mapping, "fields": found.fields or {}})
+
+
+def mark_handled(session: Session, event_id: int, state: str, now: datetime) -> None:
+    """Write down that an event has come to its end: `done`, or `ignored` where nothing was to be done."""
+    values = {"event_id": event_id, "state": state, "handled_at": now, "error": None}
+    session.connection().execute(END, values)
 
 
 def mark_failed(session: Session, event_id: int, error: str) -> None:
     """Show that handling an event failed, and why."""
-    session.execute(update(InboxEvent).where(InboxEvent.id == event_id).values(state="failed", error=error[:500]))
+    session.connection().execute(END, {"event_id": event_id, "state": "failed", "error": error[:500]})
 
 
 def view(event: InboxEvent) -> EventView:

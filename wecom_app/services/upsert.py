@@ -20,9 +20,9 @@ def insert_ignore(session: Session, table: type[Base], rows: Rows, keys: Sequenc
         session.connection().execute(statement, [dict(row) for row in rows])
 
 
-def ignoring(session: Session, table: type[Base], keys: tuple[str, ...]) -> Any:
-    """Return the INSERT statement that leaves rows whose `keys` are taken as they are."""
-    return _ignoring(_dialect(session), table, keys)
+def ignoring(session: Session, table: type[Base], keys: tuple[str, ...], *, returning: tuple[str, ...] = ()) -> Any:
+    """Return the INSERT that leaves rows whose `keys` are taken as they are; it returns columns of those it makes."""
+    return _ignoring(_dialect(session), table, keys, returning)
 
 
 def upsert(
@@ -50,8 +50,9 @@ def _dialect(session: Session) -> str:
 
 # Building these statements costs more than running them; there are a dozen shapes in all.
 @lru_cache
-def _ignoring(dialect: str, table: type[Base], keys: tuple[str, ...]) -> Any:
-    return _insert(dialect, table).on_conflict_do_nothing(index_elements=keys)
+def _ignoring(dialect: str, table: type[Base], keys: tuple[str, ...], returning: tuple[str, ...]) -> Any:
+    statement = _insert(dialect, table).on_conflict_do_nothing(index_elements=keys)
+    return statement.returning(*(table.__table__.c[name] for name in returning)) if returning else statement
 
 
 @lru_cache
