@@ -9,7 +9,17 @@ from sqlalchemy import Engine, event
 
 from tests.flows.company import Company
 
-SMALL = {"tag", "tag_group", "tag_dimension", "channel", "channel_tag", "staff", "counter", "deployment"}
+SMALL = {
+    "tag",
+    "tag_group",
+    "tag_dimension",
+    "channel",
+    "channel_tag",
+    "staff",
+    "counter",
+    "deployment",
+    "flight_share",
+}
 """Tables that do not grow with customers and time."""
 SCAN = re.compile(r"SCAN (?!CONSTANT ROW|anon_)(\w+)")
 """A table, or its alias, that is read as a whole; what a subquery has found may be."""
