@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from tests import random_conditions
 from tests.random_conditions import NOW
 from wecom_app.domain import conditions
-from wecom_app.domain.condition_leaves import SOURCE_WORDS, HeldTag, facts_of
+from wecom_app.domain.condition_leaves import SOURCES, HeldTag, facts_of
 from wecom_app.domain.conditions import Condition
 from wecom_app.domain.durations import parse_duration
 from wecom_app.errors import InvalidInput
@@ -85,7 +85,7 @@ def test_the_sources_that_can_be_asked_for_are_those_of_the_schema() -> None:
     (leaf,) = [
         branch for branch in RULES["$defs"]["cond"]["oneOf"] if branch["properties"].get("on") == {"const": "tag"}
     ]
-    assert set(leaf["properties"]["source"]["items"]["enum"]) == set(SOURCE_WORDS)
+    assert set(leaf["properties"]["source"]["items"]["enum"]) == set(SOURCES)
 
 
 def test_every_mistake_is_named_by_its_place_with_what_to_change() -> None:

@@ -11,21 +11,14 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from wecom_app.domain.durations import Duration, parse_duration
+from wecom_app.domain.words import SOURCE_WORDS
 
 KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
 MAX_KEY = 100
 MAX_TAGS = 200
 """Tags in one leaf; more than anybody reads."""
-SOURCE_WORDS = {
-    "rule": "系统自动打标",
-    "campaign": "活动打标",
-    "manual": "导购打标",
-    "import": "导入",
-    "wecom": "企微同步",
-    "model": "模型打标",
-    "api": "接口",
-}
-"""The sources that a condition can ask for, with their words."""
+SOURCES = ("rule", "campaign", "manual", "import", "wecom", "model", "api")
+"""The sources that a condition can ask for."""
 
 
 @dataclass(frozen=True)
@@ -198,8 +191,8 @@ def _read_sources(document: Mapping[Any, Any], path: str, reading: Reading) -> t
     if "source" not in document:
         return None
     value = document["source"]
-    if not isinstance(value, list) or any(not isinstance(item, str) or item not in SOURCE_WORDS for item in value):
-        reading.wrong(path, f"source 请填列表，可用的是 {'、'.join(SOURCE_WORDS)}")
+    if not isinstance(value, list) or any(not isinstance(item, str) or item not in SOURCES for item in value):
+        reading.wrong(path, f"source 请填列表，可用的是 {'、'.join(SOURCES)}")
         return None
     return tuple(value)
 

@@ -9,6 +9,7 @@ SOURCE_WORDS: Mapping[str, str] = {
     "rule": "系统自动打标",
     "api": "接口",
     "import": "导入",
+    "model": "模型打标",
     "wecom": "企微同步",
     "wecom_link": "企微同步",
 }

@@ -1,6 +1,6 @@
 """Trying a condition before it is saved: how many customers fit, and whether a certain one does, and why."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -40,6 +40,17 @@ def preview(session: Session, document: Mapping[str, Any] | None, now: datetime)
     condition = conditions.parse(document)
     names = {key: tag.name for key, tag in condition_queries.check_tags(session, condition).items()}
     return Preview(conditions.words(condition, names), condition_queries.count(session, condition, now), now)
+
+
+def words_of(session: Session, documents: Sequence[Mapping[str, Any] | None]) -> list[str]:
+    """Say in words whom saved conditions are for; tags that are archived by now are named by their keys."""
+    parsed = [conditions.parse(document) if document is not None else None for document in documents]
+    keys = {key for condition in parsed if condition is not None for key in condition_queries.keys_in(condition)}
+    names = {key: tag.name for key, tag in condition_queries.known_tags(session, keys).items()}
+    return [
+        recommendations.FOR_EVERYBODY if condition is None else conditions.words(condition, names)
+        for condition in parsed
+    ]
 
 
 def fit(session: Session, document: Mapping[str, Any] | None, customer: Customer, now: datetime) -> Fit:

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from wecom_app.errors import AppError, NotInSight
 from wecom_app.services.runtime import Runtime
-from wecom_app.web import admin, assets, callback, diag, jssdk, operations, playground, session, sidebar
+from wecom_app.web import admin, assets, callback, diag, jssdk, operations, pictures, playground, session, sidebar
 from wecom_app.web.api import make_blueprint
 from wecom_app.web.state import RUNTIME
 
@@ -49,6 +49,7 @@ def create_web(runtime: Runtime) -> Flask:
     app.register_blueprint(operations.blueprint)
     app.register_blueprint(make_blueprint())
     app.register_blueprint(admin.make_blueprint())
+    app.register_blueprint(pictures.blueprint)
     app.register_blueprint(sidebar.make_blueprint())
     app.register_blueprint(jssdk.blueprint)
     app.register_blueprint(diag.blueprint)

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, current_app, url_for
 
-from wecom_app.web.admin import home, navigation, notices, words
+from wecom_app.web.admin import content, content_parts, home, navigation, notices, words
 from wecom_app.web.session import current_session
 from wecom_app.web.state import runtime
 
@@ -17,7 +17,7 @@ def make_blueprint() -> Blueprint:
     blueprint.context_processor(_surroundings)
     for name, filter_ in words.FILTERS.items():
         blueprint.add_app_template_filter(filter_, name)
-    for pages in (home,):
+    for pages in (home, content, content_parts):
         pages.register(blueprint)
     return blueprint
 

@@ -52,7 +52,10 @@ class ShownGroup:
 
 CONSOLE = (Role.ADMIN, Role.AUDITOR, Role.OPS)
 """Who has a use for the console's first page."""
-GROUPS: tuple[Group, ...] = (Group("系统", (Entry("home", "概况", "admin.home", frozenset(CONSOLE), things_to_do),)),)
+GROUPS: tuple[Group, ...] = (
+    Group("运营", (Entry("content", "内容库", "admin.content", frozenset({Role.ADMIN, Role.AUDITOR})),)),
+    Group("系统", (Entry("home", "概况", "admin.home", frozenset(CONSOLE), things_to_do),)),
+)
 
 
 def shown(session: Session, runtime: Runtime, viewer: Viewer, groups: Sequence[Group] = GROUPS) -> list[ShownGroup]:

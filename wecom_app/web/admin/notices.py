@@ -3,6 +3,7 @@
 The words stand here and not in the address, so that nobody can make our page say something.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +28,13 @@ class Notice:
     undo: str | None = None
 
 
-KINDS: dict[str, NoticeKind] = {}
+KINDS: Mapping[str, NoticeKind] = {
+    "content.created": NoticeKind("内容已新建"),
+    "content.saved": NoticeKind("修改已保存"),
+    "content.copied": NoticeKind("已复制为草稿，可在这里修改"),
+    "content.archived": NoticeKind("内容已归档，不再推荐", "admin.content_restore", "item_id"),
+    "content.restored": NoticeKind("内容已恢复"),
+}
 
 
 def back_to(endpoint: str, notice: str, of: int | None = None, **values: Any) -> Response:
