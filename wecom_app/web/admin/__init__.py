@@ -1,9 +1,11 @@
 """`/admin`: the console for marketing admins, auditors and operators; pages rendered here, refined by htmx."""
 
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, current_app, url_for
 
+from wecom_app.services.access import Viewer
 from wecom_app.web.admin import content, content_parts, home, navigation, notices, words
 from wecom_app.web.session import current_session
 from wecom_app.web.state import runtime
@@ -23,15 +25,18 @@ def make_blueprint() -> Blueprint:
 
 
 def _surroundings() -> dict[str, Any]:
-    """What every page's frame shows."""
+    """What every page's frame shows; the navigation counts, so a fragment without a frame does not ask for it."""
     present = current_session()
     if present is None:
         return {}
-    with runtime().read() as session:
-        shown = navigation.shown(session, runtime(), present.viewer)
     return {
-        "navigation": shown,
+        "navigation": partial(_navigation, present.viewer),
         "viewer": present.viewer,
         "notice": notices.current(),
         "sign_out_url": url_for(SIGN_OUT) if SIGN_OUT in current_app.view_functions else None,
     }
+
+
+def _navigation(viewer: Viewer) -> list[navigation.ShownGroup]:
+    with runtime().read() as session:
+        return navigation.shown(session, runtime(), viewer)
