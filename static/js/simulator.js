@@ -36,7 +36,7 @@ function put(panel, html) {
 
 async function refresh() {
   try {
-    const answer = await fetch("/page/panels");
+    const answer = await fetch(`/page/panels${location.search}`);
     if (!answer.ok) return;
     const panels = await answer.json();
     for (const panel of document.querySelectorAll("[data-panel]")) {
@@ -52,6 +52,7 @@ async function refresh() {
 
 async function submit(event) {
   const form = event.target;
+  if (form.method === "get") return;
   event.preventDefault();
   const button = event.submitter;
   if (button) button.disabled = true;

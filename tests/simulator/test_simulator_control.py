@@ -216,3 +216,22 @@ def test_every_preset_of_the_page_can_be_set(api, sim: Simulator, preset):
 @pytest.mark.parametrize("name", ["css/simulator.css", "js/simulator.js"])
 def test_the_pages_files_are_served(api, name):
     assert api.session.get(f"{api.base}/static/{name}").status_code == 200
+
+
+def test_long_lists_are_shown_a_page_at_a_time(api, sim: Simulator, code):
+    for number in range(20):
+        sim.scan(code, name=f"来客{number:02d}")
+
+    def shown(query: str) -> list[str]:
+        customers = api.session.get(f"{api.base}/page/panels{query}").json()["customers"]
+        return re.findall(r"<h3>(来客\d\d) ", customers)
+
+    assert shown("") == [f"来客{number:02d}" for number in range(19, 11, -1)]
+    assert shown("?customers=2") == [f"来客{number:02d}" for number in range(11, 3, -1)]
+    assert shown("?name=来客1")[-1] == "来客12"
+    assert shown("?name=来客1&customers=2") == ["来客11", "来客10"]
+    assert shown("?name=来客1&customers=99") == ["来客11", "来客10"]
+    assert shown("?customers=0") == shown("?customers=x") == shown("?customers=-1") == shown("")
+    assert shown("?name=没有") == []
+    first = api.session.get(f"{api.base}/page/panels?name=来客1&codes=1").json()["customers"]
+    assert 'href="/?customers=2&amp;name=%E6%9D%A5%E5%AE%A21#customers"' in first

@@ -52,9 +52,9 @@ class ContactWays:
         """Return the code or None."""
         return self._ways.get(config_id)
 
-    def latest(self, count: int) -> list[ContactWay]:
-        """Return the codes made last, the newest first."""
-        return list(islice(reversed(self._ways.values()), count))
+    def latest(self, count: int, *, skip: int = 0) -> list[ContactWay]:
+        """Return the codes made last, the newest first, after `skip` of them."""
+        return list(islice(reversed(self._ways.values()), skip, skip + count))
 
     def find_by(self, *, state: str | None = None, qr_code: str | None = None) -> ContactWay | None:
         """Return the newest code with that state or picture address."""

@@ -102,9 +102,14 @@ class Customers:
         self.recent.append(relation)
         return relation
 
-    def latest(self, count: int) -> list[Customer]:
-        """Return the customers made last, the newest first."""
-        return list(islice(reversed(self._customers.values()), count))
+    def latest(self, count: int, *, skip: int = 0, named: str = "") -> list[Customer]:
+        """Return the customers made last, the newest first, after `skip` of them; `named` is a part of the name."""
+        found = (customer for customer in reversed(self._customers.values()) if named in customer.name)
+        return list(islice(found, skip, skip + count))
+
+    def count(self, named: str = "") -> int:
+        """Return how many customers there are whose name contains this."""
+        return sum(named in customer.name for customer in self) if named else len(self)
 
     def of_customer(self, external_userid: str) -> list[Relation]:
         """Return the customer's relations, ended ones too, oldest first."""

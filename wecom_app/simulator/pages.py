@@ -13,6 +13,7 @@ from wecom_app.errors import AppError, InvalidInput, NotFound
 from wecom_app.simulator import sample
 from wecom_app.simulator.acts.table import perform
 from wecom_app.simulator.context import Context
+from wecom_app.simulator.paging import view_of
 from wecom_app.simulator.panels import PANELS, render
 from wecom_app.simulator.presets import PRESETS
 from wecom_app.simulator.scans import scan
@@ -26,10 +27,12 @@ def make_pages(context: Context) -> Blueprint:
 
     @blueprint.get("/")
     def index() -> str:
-        panels = {name: Markup(render(context, panel)) for name, panel in PANELS.items()}  # noqa: S704
+        view = view_of(request.args)
+        panels = {name: Markup(render(context, panel, view)) for name, panel in PANELS.items()}  # noqa: S704
         return render_template(
             "simulator/index.html",
             panels=panels,
+            view=view,
             config=context.config,
             notice=request.args.get("notice", "")[:200],
             empty=not len(context.world.members),
@@ -37,7 +40,8 @@ def make_pages(context: Context) -> Blueprint:
 
     @blueprint.get("/page/panels")
     def panels() -> Response:
-        return jsonify({name: render(context, panel) for name, panel in PANELS.items()})
+        view = view_of(request.args)
+        return jsonify({name: render(context, panel, view) for name, panel in PANELS.items()})
 
     @blueprint.post("/page/<action>")
     def do(action: str) -> BaseResponse:

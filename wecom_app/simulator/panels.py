@@ -15,10 +15,14 @@ from wecom_app.simulator.calls import CallRecord
 from wecom_app.simulator.contact_ways import ContactWay
 from wecom_app.simulator.context import Context
 from wecom_app.simulator.customers import Relation
+from wecom_app.simulator.paging import Page, View
 from wecom_app.simulator.presets import KIND_LABELS, PRESETS
 from wecom_app.simulator.welcomes import Welcome
 
-CODES, CHATS, CUSTOMERS, LOG = 24, 6, 30, 20
+CODES, CHATS, CUSTOMERS, LOG = 6, 6, 8, 20
+"""How many of each the page shows at a time."""
+SCANNERS = 30
+"""Customers whom a code may be scanned by; anybody else is a new one."""
 CHINA = timedelta(hours=8)
 ENDED = {
     "customer": "客户已删除成员",
@@ -33,13 +37,13 @@ class Panel:
     """A template and what it shows."""
 
     template: str
-    values: Callable[[Context], dict[str, Any]]
+    values: Callable[[Context, View], dict[str, Any]]
 
 
-def render(context: Context, panel: Panel) -> str:
+def render(context: Context, panel: Panel, view: View) -> str:
     """Return a panel's HTML."""
     with context.world.lock:
-        values = panel.values(context)
+        values = panel.values(context, view)
     return render_template(panel.template, **values)
 
 
@@ -47,13 +51,14 @@ def _clock(moment: datetime) -> str:
     return (moment + CHINA).strftime("%H:%M:%S")
 
 
-def _codes(context: Context) -> dict[str, Any]:
+def _codes(context: Context, view: View) -> dict[str, Any]:
     world = context.world
-    ways, customers = world.contact_ways.latest(CODES), world.customers.latest(CUSTOMERS)
+    page = Page(view, "codes", CODES, len(world.contact_ways))
+    ways = world.contact_ways.latest(CODES, skip=page.skip)
     return {
         "codes": [{"way": way, "svg": _svg(context, way), "members": _member_names(context, way)} for way in ways],
-        "customers": customers,
-        "count": len(world.contact_ways),
+        "customers": world.customers.latest(SCANNERS),
+        "page": page,
     }
 
 
@@ -71,7 +76,7 @@ def _member_names(context: Context, way: ContactWay) -> str:
     return "、".join(named + parties)
 
 
-def _chats(context: Context) -> dict[str, Any]:
+def _chats(context: Context, _view: View) -> dict[str, Any]:
     world = context.world
     latest = islice(reversed(world.customers.recent), CHATS)
     return {"chats": [_chat(context, relation) for relation in latest]}
@@ -117,12 +122,13 @@ def _attachment(item: dict[str, Any]) -> str:
     return f"{ATTACHMENT_LABELS.get(kind, kind)} {part.get('title', '')}".strip()
 
 
-def _customers(context: Context) -> dict[str, Any]:
+def _customers(context: Context, view: View) -> dict[str, Any]:
     world = context.world
     library = [
         {"group": group.name, "tags": [{"id": tag.id, "name": tag.name} for tag in group.live_tags()]}
         for group in world.tags.live_groups()
     ]
+    page = Page(view, "customers", CUSTOMERS, world.customers.count(view.name))
     return {
         "customers": [
             {
@@ -131,11 +137,11 @@ def _customers(context: Context) -> dict[str, Any]:
                     _relation(context, item) for item in world.customers.of_customer(customer.external_userid)
                 ],
             }
-            for customer in world.customers.latest(CUSTOMERS)
+            for customer in world.customers.latest(CUSTOMERS, skip=page.skip, named=view.name)
         ],
         "library": library,
-        "count": len(world.customers),
-        "shown": CUSTOMERS,
+        "page": page,
+        "name": view.name,
     }
 
 
@@ -154,7 +160,7 @@ def _relation(context: Context, relation: Relation) -> dict[str, Any]:
     }
 
 
-def _faults(context: Context) -> dict[str, Any]:
+def _faults(context: Context, _view: View) -> dict[str, Any]:
     return {"presets": PRESETS, "active": _active(context), "waiting": context.callbacks.waiting()}
 
 
@@ -185,7 +191,7 @@ def _rule_in_words(rule: dict[str, Any]) -> str:
     return words if rule["left"] is None else f"{words}（还剩 {rule['left']} 次）"
 
 
-def _log(context: Context) -> dict[str, Any]:
+def _log(context: Context, _view: View) -> dict[str, Any]:
     return {
         "calls": [_call(record) for record in reversed(context.calls.last(LOG))],
         "callbacks": [_delivery(item) for item in context.callbacks.last(LOG)],

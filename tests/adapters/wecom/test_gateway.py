@@ -22,8 +22,6 @@ from wecom_app.simulator.server import Simulator
 from wecom_app.simulator.world import World
 
 GET = "externalcontact/get"
-SIMULATOR_KEEPS_UPLOADS_OPEN = pytest.mark.filterwarnings("ignore:Unclosed file:ResourceWarning")
-"""The simulator does not close its werkzeug request, so the spooled file of an upload warns when it goes."""
 DRAFT = ContactWayDraft(("zhang",), "spring01", "春季活动")
 
 
@@ -247,7 +245,6 @@ def test_codes_from_long_before_are_not_looked_through(
     assert calls_of(simulator, "externalcontact/get_contact_way") == 1
 
 
-@SIMULATOR_KEEPS_UPLOADS_OPEN
 def test_a_welcome_is_sent_once_with_its_picture(gateway: Gateway, simulator: Simulator) -> None:
     code = simulator.scan(gateway.add_contact_way(DRAFT).config_id)["welcome_code"]
     media_id = gateway.upload_media("image", "封面.png", b"\x89PNG and the rest")
@@ -270,7 +267,6 @@ def test_a_welcome_that_another_app_sent_is_taken(gateway: Gateway, simulator: S
         gateway.send_welcome("code", WelcomeMessage("您好"))
 
 
-@SIMULATOR_KEEPS_UPLOADS_OPEN
 def test_an_upload_after_a_dead_token_sends_the_whole_file_again(gateway: Gateway, simulator: Simulator) -> None:
     gateway.list_follow_userids()
     simulator.world.kill_tokens()
