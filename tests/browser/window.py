@@ -57,6 +57,10 @@ class Window:
         """Wait until the words can be seen."""
         self.page.get_by_text(words).first.wait_for()
 
+    def press_in(self, place: str, words: str) -> None:
+        """Click the button that says so inside of an element."""
+        self.page.locator(place).get_by_role("button", name=words, exact=True).click()
+
     def state(self) -> str:
         """Wait for the page to come to a rest; return its first heading."""
         self.page.locator("main[aria-busy=false] h1").first.wait_for()
@@ -64,7 +68,7 @@ class Window:
 
     def tags(self) -> list[str]:
         """Return the tags as they can be read on the page."""
-        return [text.strip() for text in self.page.locator(".tag[data-tag]").all_inner_texts()]
+        return ["".join(text.split()) for text in self.page.locator(".tag[data-tag]").all_inner_texts()]
 
     def violations(self) -> list[str]:
         """Return what axe-core finds wrong, as `rule: element`."""

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, g, request, send_file
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from sqlalchemy.exc import IntegrityError
 
 from wecom_app.errors import AppError, Conflict, InvalidInput, NotAllowed, NotFound, NotSignedIn
 from wecom_app.services import accounts
 from wecom_app.services.accounts import Caller, KeyScope, StoredAnswer
 from wecom_app.services.runtime import Runtime
+from wecom_app.web.incoming import can_be_stored, json_of, validated
 from wecom_app.web.state import runtime
 
 PREFIX = "/api/v1"
 MAX_IDEMPOTENCY_KEY = 128
-LARGEST_ID = 2**63 - 1
 UNIQUE_VIOLATION = "23505"
 """PostgreSQL's SQLSTATE."""
 
@@ -86,14 +86,14 @@ def serve(endpoint: Endpoint, **path: Any) -> Response:
     if endpoint.max_body is not None:
         request.max_content_length = endpoint.max_body
     caller = _caller(endpoint.scope)
-    if not all(_can_be_stored(value) for value in path.values()):
+    if not all(can_be_stored(value) for value in path.values()):
         raise NotFound
     call = Call(
         runtime(),
         caller,
         path,
-        _validated(endpoint.query, request.args.to_dict()),
-        _validated(endpoint.body, _json_body(endpoint)) if endpoint.body is not NoBody else None,
+        validated(endpoint.query, request.args.to_dict()),
+        validated(endpoint.body, _json_body(endpoint)) if endpoint.body is not NoBody else None,
     )
     if endpoint.returns is Binary:
         return _file(endpoint.view(call))
@@ -112,11 +112,6 @@ def _caller(scope: KeyScope) -> Caller:
     if not caller.may(scope):
         raise NotAllowed(f"这个接口密钥没有「{scope}」权限")
     return caller
-
-
-def _can_be_stored(value: Any) -> bool:
-    """Return whether a part of the path can name anything in a database."""
-    return value <= LARGEST_ID if isinstance(value, int) else "\0" not in value
 
 
 def _answer(endpoint: Endpoint, call: Call) -> StoredAnswer:
@@ -168,21 +163,7 @@ def _json_body(endpoint: Endpoint) -> Any:
     data = request.get_data()
     if endpoint.body_optional and not data.strip():
         return {}
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        raise InvalidInput("请求内容不是有效的 JSON") from None
-
-
-def _validated(model: type[BaseModel], values: Any) -> BaseModel:
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        details = {
-            ".".join(str(part) for part in item["loc"]) or "body": item["msg"].removeprefix("Value error, ")
-            for item in error.errors(include_input=False, include_url=False, include_context=False)
-        }
-        raise InvalidInput(details=details) from None
+    return json_of(data)
 
 
 def _file(found: Binary) -> Response:

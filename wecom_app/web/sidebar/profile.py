@@ -1,14 +1,12 @@
 """The sidebar's view of one customer, from the local database only: profile, why a tag stands, timeline."""
 
-from dataclasses import replace
-
 from flask import Blueprint, render_template, request
 
 from wecom_app.services import rep_profile
 from wecom_app.web.session import current_viewer, signed_in
+from wecom_app.web.sidebar import content
+from wecom_app.web.sidebar.paths import CUSTOMER
 from wecom_app.web.state import runtime
-
-CUSTOMER = "/customers/<external_userid>"
 
 
 def register(blueprint: Blueprint) -> None:
@@ -22,8 +20,10 @@ def register(blueprint: Blueprint) -> None:
 def profile(external_userid: str) -> str:
     """The customer as the viewer may see him; 404, always the same, where he may not."""
     with runtime().read() as session:
-        found = rep_profile.load(session, current_viewer(), external_userid, runtime().clock.now())
-    return render_template("sidebar/profile.html", profile=replace(found, can_edit=False))
+        viewer = current_viewer()
+        found = rep_profile.load(session, viewer, external_userid, runtime().clock.now())
+        suggested = content.suggested(session, viewer, found.customer_id)
+    return render_template("sidebar/profile.html", profile=found, suggested=suggested)
 
 
 @signed_in()

@@ -17,6 +17,11 @@ def when(moment: datetime) -> str:
     return moment_words(moment) if near is None else f"{near} {shown:%H:%M}"
 
 
+def short(dimension: str) -> str:
+    """Return a dimension's name as it fits before its row of tags: 消费属性 is 消费, 用户旅程 is 旅程."""
+    return dimension.removesuffix("属性").removesuffix("信息").removeprefix("用户")[:4] or dimension[:4]
+
+
 def for_templates() -> dict[str, Any]:
     """Return what the sidebar's templates say moments with."""
-    return {"when": when, "exactly": moment_words}
+    return {"when": when, "exactly": moment_words, "short": short}

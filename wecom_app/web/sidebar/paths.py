@@ -1,0 +1,3 @@
+"""Parts of addresses that several of the sidebar's modules share."""
+
+CUSTOMER = "/customers/<external_userid>"
