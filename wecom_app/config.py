@@ -178,6 +178,12 @@ class Settings(BaseModel):
     inbox_digest_days: Days = 400
     """A callback is known again so long; then its row goes."""
     api_call_days: Days = 14
+    audit_days: Days = 1095
+    """The audit trail is kept so long."""
+    trusted_proxies: Annotated[int, Field(ge=0, le=8)] = 0
+    """How many proxies stand in front; only so many entries of X-Forwarded-For are believed, from the right."""
+    sign_in_confirm_minutes: Annotated[int, Field(ge=1, le=720)] = 30
+    """A sidebar opened later than that after the last proof asks WeCom again, without a word, who holds the client."""
     demo_mode: bool = False
 
     def require_wecom(self) -> "WeComSettings":

@@ -11,7 +11,7 @@
         ├── WeComMisconfigured  a person must act
         ├── WeComGone         the thing named is not there any more
         ├── WeComTagGone      one of the tags named is not there any more
-        ├── WelcomeTooLate    WelcomeTaken
+        ├── WelcomeTooLate    WelcomeTaken      LoginCodeRefused
         └── WeComRejected     any other definite refusal
 
 `code` is for programs, `message` is Chinese and tells a person what to do next, `http_status` is what
@@ -55,6 +55,12 @@ class NoSession(NotSignedIn):
     """No browser session, or one that has ended; a page leads to the log-in instead."""
 
     default_message = "登录已失效，请重新登录"
+
+
+class ConfirmIdentity(NoSession):
+    """The session holds, but WeCom must say again who holds the client."""
+
+    default_message = "需要重新确认身份，请重新打开页面"
 
 
 class NotAllowed(AppError):
@@ -232,6 +238,14 @@ class WelcomeTaken(WeComError):
 
     code = "welcome_taken"
     default_message = "客户已收到其他欢迎语或已开始聊天"
+
+
+class LoginCodeRefused(WeComError):
+    """A log-in code that is unknown, used, or more than five minutes old (40029, 42022)."""
+
+    code = "login_code_refused"
+    http_status = 403
+    default_message = "登录凭证无效或已过期，请重新登录"
 
 
 class WeComRejected(WeComError):

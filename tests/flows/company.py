@@ -174,6 +174,7 @@ def settings_for(config: SimulatorConfig, database_url: str, **more: str) -> Set
             "WECOM_CALLBACK_TOKEN": config.callback_token,
             "WECOM_CALLBACK_AES_KEY": config.callback_aes_key,
             "WECOM_API_BASE_URL": config.base_url,
+            "WECOM_OAUTH_BASE_URL": config.base_url,
             "DATABASE_URL": database_url,
             "SECRET_KEY": "a-secret-key-for-tests-only",
             **more,

@@ -2,7 +2,7 @@
 
 import click
 
-from wecom_app.cli import bot, database, doctor, keys, repair, serve, sync
+from wecom_app.cli import bot, database, doctor, keys, people, repair, serve, sync
 from wecom_app.cli.common import set_up_logging
 from wecom_app.version import __version__
 
@@ -22,6 +22,8 @@ for command in (
     serve.demo,
     database.database_group,
     keys.api_key_group,
+    people.admin_group,
+    people.role_group,
     repair.inbox_group,
     repair.jobs_group,
     sync.sync_group,

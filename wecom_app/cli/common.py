@@ -10,8 +10,10 @@ from typing import Any, NoReturn
 import click
 import structlog
 
-from wecom_app.bootstrap import open_store
+from wecom_app.bootstrap import open_store, prepare_database
+from wecom_app.clock import SystemClock
 from wecom_app.config import load_settings
+from wecom_app.db import Database
 from wecom_app.errors import AppError, DatabaseUnreachable
 
 
@@ -38,6 +40,26 @@ def with_store(command: Callable[..., Any]) -> Callable[..., Any]:
                 command(settings, store, *args, **kwargs)
             finally:
                 store.database.close()
+
+    return run
+
+
+def with_database(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Pass settings, the database and the present moment to a command that may be the first one ever.
+
+    An SQLite database is made and brought to head, with a backup; on PostgreSQL `db upgrade` must have been run.
+    """
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        with clear_errors():
+            settings, clock = load_settings(), SystemClock()
+            database = Database(settings.database_url)
+            try:
+                prepare_database(database, clock)
+                command(settings, database, clock.now(), *args, **kwargs)
+            finally:
+                database.close()
 
     return run
 

@@ -1,11 +1,11 @@
 """`api-key`: keys for programs."""
 
+from datetime import datetime
+
 import click
 
-from wecom_app.bootstrap import prepare_database
-from wecom_app.cli.common import with_settings, with_store
+from wecom_app.cli.common import with_database, with_store
 from wecom_app.cli.tables import echo_json, echo_table, moment
-from wecom_app.clock import SystemClock
 from wecom_app.config import Settings
 from wecom_app.db import Database
 from wecom_app.services import accounts
@@ -30,15 +30,11 @@ def api_key_group() -> None:
     type=click.Choice([scope.value for scope in KeyScope]),
     help="权限范围，可重复。",
 )
-@with_settings
-def create_api_key(settings: Settings, name: str, scopes: tuple[str, ...]) -> None:
+@with_database
+def create_api_key(_: Settings, database: Database, now: datetime, name: str, scopes: tuple[str, ...]) -> None:
     """新建接口密钥，只打印密钥本身；它不会再次显示。"""
-    database = Database(settings.database_url)
-    clock = SystemClock()
-    prepare_database(database, clock)
     with database.write() as session:
-        key = accounts.create_key(session, name, scopes, clock.now())
-    database.close()
+        key = accounts.create_key(session, name, scopes, now)
     click.echo(key)
 
 

@@ -59,6 +59,7 @@ def settings_for_children(simulator_url: str) -> dict[str, str]:
         "SECRET_KEY": secrets.token_urlsafe(32),
         "DATABASE_URL": f"sqlite:///{DATABASE}",
         "WECOM_API_BASE_URL": simulator_url,
+        "WECOM_OAUTH_BASE_URL": simulator_url,
         "WECOM_CORP_ID": config.corp_id,
         "WECOM_AGENT_ID": str(config.agent_id),
         "WECOM_SECRET": config.secret,

@@ -1,9 +1,10 @@
 """The audit trail: who did what to what. Called in the transaction of the act: neither stands without the other."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from wecom_app.models import AuditEntry
@@ -39,6 +40,13 @@ def record_command(
 ) -> None:
     """Write one entry for what an operator did by a command on the server."""
     _add(session, COMMAND, "wecom-app", action, subject, details, now, None)
+
+
+def purge(session: Session, now: datetime, limit: int, *, keep: timedelta) -> int:
+    """Delete up to `limit` entries older than `keep`; return how many."""
+    old = session.scalars(select(AuditEntry.id).where(AuditEntry.at < now - keep).limit(limit)).all()
+    session.execute(delete(AuditEntry).where(AuditEntry.id.in_(old)))
+    return len(old)
 
 
 def _add(

@@ -1,23 +1,30 @@
 """Departments, their members and leaders, read from WeCom: one member after a change, everybody in a pull.
 
-`read_member` and `pull` are jobs; callbacks about members and departments ask for them.
+`read_member`, `pull` and `pull_nightly` are jobs; callbacks about members and departments ask for the first two, the
+clock for the third. Who is found to be disabled or gone is signed out in the same transaction.
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from wecom_app.errors import WeComGone, WeComRejected
+from wecom_app.errors import TooMany, WeComGone, WeComRejected
 from wecom_app.models import Department, DepartmentMember, Relation, Staff, TagOperation
-from wecom_app.services import cells, staff
+from wecom_app.services import cells, rate_limits, sessions, staff
 from wecom_app.services.context import Context
 from wecom_app.services.ports import DepartmentDetails, JobArgs, JobQueue, MemberDetails
-from wecom_app.services.runtime import Runtime
+from wecom_app.services.rate_limits import Limit
+from wecom_app.services.runtime import Runtime, Store
 from wecom_app.services.upsert import upsert
 
 PULL_KIND = "directory.pull"
+NIGHTLY_KIND = "directory.nightly"
+NIGHT_HOUR = 19
+"""UTC: half past three in the morning in China."""
+FIRST_PULLS = Limit("first-pull", 1, timedelta(hours=6))
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +60,32 @@ def request_pull(session: Session, queue: JobQueue) -> None:
     queue.enqueue(session, PULL_KIND, {}, lane="bulk", key="directory", unique="all")
 
 
+def request_nightly(store: Store) -> None:
+    """Have everything read in the coming night, and at once where no department is known yet."""
+    now = store.clock.now()
+    tonight = now.replace(hour=NIGHT_HOUR, minute=30, second=0, microsecond=0)
+    night = tonight if tonight > now else tonight + timedelta(days=1)
+    with store.write() as session:
+        store.queue.enqueue(session, NIGHTLY_KIND, {}, lane="local", unique="nightly", run_at=night)
+        if session.scalars(select(Department.id).limit(1)).first() is None and _may_try(session, now):
+            request_pull(session, store.queue)
+
+
+def pull_nightly(runtime: Runtime, _args: JobArgs) -> None:
+    """Ask for the pull; a job of its own, since jobs with a key cannot be put off to a moment."""
+    with runtime.write() as session:
+        request_pull(session, runtime.queue)
+
+
+def _may_try(session: Session, now: datetime) -> bool:
+    """Return whether a pull that brought nothing so far may be asked for again: what stops it needs a person."""
+    try:
+        rate_limits.take(session, now, (FIRST_PULLS, ""))
+    except TooMany:
+        return False
+    return True
+
+
 def rename(session: Session, userid: str, new_userid: str) -> None:
     """A member got another userid: he stays the same person here."""
     taken = session.execute(select(Staff.id).where(Staff.userid_key == new_userid.lower())).scalar_one_or_none()
@@ -68,6 +101,7 @@ def leave(session: Session, context: Context, userid: str) -> None:
     """A member has left: what waited to be pushed to his relations is void; they end when WeCom says so."""
     staff_ids = select(Staff.id).where(Staff.userid_key == userid.lower())
     session.execute(update(Staff).where(Staff.userid_key == userid.lower()).values(status="left"))
+    sessions.end_for_staff(session, session.scalars(staff_ids))
     relations = select(Relation.id).where(Relation.staff_id.in_(staff_ids))
     cells.close_where(
         session, TagOperation.relation_id.in_(relations), state="void", reason="成员已离职", now=context.now
@@ -105,6 +139,7 @@ def _take_members(session: Session, members: Sequence[MemberDetails], runtime: R
             .values(userid=member.userid, name=member.name[:64], status=member.status)
         )
         _take_places(session, ids[member.userid], member)
+    sessions.end_for_staff(session, [ids[member.userid] for member in members if member.status in sessions.GONE])
     return list(ids.values())
 
 

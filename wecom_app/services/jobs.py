@@ -37,6 +37,7 @@ JOB_KINDS: Mapping[str, JobKind] = {
     media.RENEW_KIND: JobKind(media_renewal.renew),
     staff.READ_KIND: JobKind(directory.read_member),
     directory.PULL_KIND: JobKind(directory.pull),
+    directory.NIGHTLY_KIND: JobKind(directory.pull_nightly),
     handlers.HALF_KIND: JobKind(handlers.check_half),
     retention.KIND: JobKind(retention.sweep),
     robots.SEND_KIND: JobKind(robots.send, give_up_after=timedelta(days=1)),
@@ -45,6 +46,7 @@ JOB_KINDS: Mapping[str, JobKind] = {
 }
 
 TICKS: Sequence[Tick] = (
+    Tick("directory", timedelta(minutes=10), directory.request_nightly),
     Tick("retention", timedelta(minutes=10), retention.request),
     Tick("watch", timedelta(minutes=1), watch.request),
     Tick("expiry", timedelta(minutes=1), expiry.request),

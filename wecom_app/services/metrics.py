@@ -19,6 +19,7 @@ class Metrics:
         self.wecom_calls = self._counter("wecom_api_requests", "Calls to WeCom", "api", "errcode")
         self.wecom_seconds = self._histogram("wecom_api_duration_seconds", "Duration of calls to WeCom", "api")
         self.token_refreshes = self._counter("token_refreshes", "Tokens and tickets fetched, by result", "result")
+        self.csp_reports = self._counter("csp_reports", "Blocked by a browser, by directive", "directive")
         self.jobs = self._counter("jobs", "Jobs run, by kind and result", "kind", "result")
         self.operations_closed = self._counter("tag_operations_closed", "Tag operations ended, by their end", "result")
         self.clock_skew = Gauge(

@@ -1,11 +1,13 @@
 """What is forgotten, and when: `sweep` is the job `retention.sweep`, which the scheduler asks for through `request`.
 
-Callbacks that were handled lose their text, later their row; the call log, ended jobs and kept answers go.
+Callbacks that were handled lose their text, later their row; the call log, ended jobs, kept answers, ended browser
+sessions and old audit entries go.
 Whatever must still be handled stays, however old it is.
 """
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -13,7 +15,7 @@ from sqlalchemy import Select, delete, exists, null, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from wecom_app.models import IdempotencyRecord, InboxEvent, Welcome
-from wecom_app.services import accounts
+from wecom_app.services import accounts, audit, rate_limits, sessions, sign_in
 from wecom_app.services.ports import JobArgs
 from wecom_app.services.runtime import Runtime, Store
 
@@ -40,6 +42,12 @@ def sweep(runtime: Runtime, _args: JobArgs) -> None:
         "events": _delete_events(runtime, now - timedelta(days=settings.inbox_digest_days)),
         "calls": runtime.wecom_status.purge(timedelta(days=settings.api_call_days)),
         "jobs": _until_none(runtime.queue.purge),
+        "sessions": _until_none(lambda: _delete_some(runtime, sessions.purge)),
+        "sign_ins": _until_none(lambda: _delete_some(runtime, sign_in.purge)),
+        "limits": _until_none(lambda: _delete_some(runtime, rate_limits.purge)),
+        "audit": _until_none(
+            lambda: _delete_some(runtime, partial(audit.purge, keep=timedelta(days=settings.audit_days)))
+        ),
         "answers": _until_none(lambda: _delete_answers(runtime, now - accounts.KEPT_FOR)),
     }
     log.info("retention.swept", **swept)
@@ -79,6 +87,11 @@ def _delete_answers(runtime: Runtime, before: datetime) -> int:
     with runtime.write() as session:
         found = delete(IdempotencyRecord).where(key.in_(old.limit(ROWS)))
         return int(session.connection().execute(found).rowcount)
+
+
+def _delete_some(runtime: Runtime, purge: Callable[[Session, datetime, int], int]) -> int:
+    with runtime.write() as session:
+        return purge(session, runtime.clock.now(), ROWS)
 
 
 def _in_batches(runtime: Runtime, old: Select[int], change: Callable[[Session, Sequence[int]], None]) -> int:

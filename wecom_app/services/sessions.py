@@ -89,6 +89,11 @@ def touch(session: Session, session_id: int, now: datetime) -> None:
     session.execute(update(WebSession).where(WebSession.id == session_id).values(seen_at=now))
 
 
+def postpone(session: Session, session_id: int, until: datetime, period: timedelta) -> None:
+    """Let a proof that WeCom cannot give now be due at `until`; `period` is how long one normally holds."""
+    session.execute(update(WebSession).where(WebSession.id == session_id).values(confirmed_at=until - period))
+
+
 def end(session: Session, token: str) -> None:
     """End the session of a token, if there is one."""
     session.execute(delete(WebSession).where(WebSession.token_hash == digest(token)))
@@ -102,6 +107,14 @@ def end_for_staff(session: Session, staff_ids: Iterable[int]) -> None:
 def end_for_admin(session: Session, admin_id: int) -> None:
     """End every session of a local administrator."""
     session.execute(delete(WebSession).where(WebSession.admin_id == admin_id))
+
+
+def purge(session: Session, now: datetime, limit: int) -> int:
+    """Delete up to `limit` sessions that have ended by time; return how many."""
+    ended = (WebSession.seen_at <= now - IDLE) | (WebSession.created_at <= now - ABSOLUTE)
+    ids = session.scalars(select(WebSession.id).where(ended).limit(limit)).all()
+    session.execute(delete(WebSession).where(WebSession.id.in_(ids)))
+    return len(ids)
 
 
 def digest(secret: str) -> str:

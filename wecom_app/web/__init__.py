@@ -1,41 +1,32 @@
-"""The Flask application: builds it from a runtime, and maps every error to one JSON shape in one place.
-
-{"error": code, "message": for people, "details"?: …, "request_id": …}
-"""
+"""The Flask application, built from a runtime: its pages, its API, and what stands around all of them."""
 
 import secrets
 from pathlib import Path
 
 import structlog
-from flask import Flask, Response, g, jsonify, request
-from werkzeug.exceptions import HTTPException
+from flask import Flask, Response, g
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from wecom_app.errors import AppError, NotInSight
 from wecom_app.services.runtime import Runtime
-from wecom_app.web import admin, assets, callback, diag, jssdk, operations, pictures, playground, session, sidebar
+from wecom_app.web import (
+    admin,
+    assets,
+    callback,
+    diag,
+    errors,
+    headers,
+    jssdk,
+    operations,
+    pictures,
+    playground,
+    session,
+    sidebar,
+    sign_in,
+)
 from wecom_app.web.api import make_blueprint
 from wecom_app.web.state import RUNTIME
 
-log = structlog.get_logger(__name__)
-
 MAX_BODY = 1024 * 1024
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' data: https://*.qpic.cn https://*.qlogo.cn; font-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-}
-HTTP_WORDS = {
-    400: ("bad_request", "请求格式有误"),
-    404: ("not_found", "没有这个地址"),
-    405: ("method_not_allowed", "这个地址不支持该请求方法"),
-    413: ("too_large", "内容过大"),
-    415: ("unsupported_media_type", "请以 application/json 提交"),
-}
 
 
 def create_web(runtime: Runtime) -> Flask:
@@ -48,6 +39,7 @@ def create_web(runtime: Runtime) -> Flask:
     app.register_blueprint(callback.blueprint)
     app.register_blueprint(operations.blueprint)
     app.register_blueprint(make_blueprint())
+    app.register_blueprint(sign_in.blueprint)
     app.register_blueprint(admin.make_blueprint())
     app.register_blueprint(pictures.blueprint)
     app.register_blueprint(sidebar.make_blueprint())
@@ -57,13 +49,18 @@ def create_web(runtime: Runtime) -> Flask:
         app.register_blueprint(playground.blueprint)
     assets.install(app)
     app.before_request(_name_request)
-    app.after_request(_finish)
+    app.after_request(_forget_request)
+    headers.install(app)
     session.install(app)
-    app.register_error_handler(AppError, _app_error)
-    app.register_error_handler(HTTPException, _http_error)
-    # Must be last: whatever nobody foresaw gets a fixed text and an id to find it in the log.
-    app.register_error_handler(Exception, _unexpected)
+    errors.install(app)
+    if runtime.settings.trusted_proxies:
+        _trust_proxies(app, runtime.settings.trusted_proxies)
     return app
+
+
+def _trust_proxies(app: Flask, count: int) -> None:
+    """Believe so many proxies about the caller's address and scheme; everything further left is a stranger's word."""
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
 
 
 def _folder(name: str) -> str:
@@ -78,37 +75,6 @@ def _name_request() -> None:
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 
-def _finish(response: Response) -> Response:
+def _forget_request(response: Response) -> Response:
     structlog.contextvars.clear_contextvars()
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
     return response
-
-
-def _app_error(error: AppError) -> tuple[Response, int]:
-    status = error.http_status
-    if status >= 500:
-        log.warning("web.error", code=error.code, path=request.path)
-    body: dict[str, object] = {"error": error.code, "message": error.message}
-    if error.details:
-        body["details"] = error.details
-    if not isinstance(error, NotInSight):
-        body["request_id"] = g.get("request_id", "")
-    response = jsonify(body)
-    if status in (429, 503):
-        response.headers["Retry-After"] = str(int(error.retry_after_s or 2))
-    return response, status
-
-
-def _http_error(error: HTTPException) -> tuple[Response, int]:
-    status = error.code or 500
-    code, message = HTTP_WORDS.get(status, ("http_error", error.name))
-    response = jsonify({"error": code, "message": message, "request_id": g.get("request_id", "")})
-    if status == 405:
-        response.headers["Allow"] = error.get_response().headers.get("Allow", "")
-    return response, status
-
-
-def _unexpected(_error: Exception) -> tuple[Response, int]:
-    log.exception("web.unexpected", path=request.path)
-    return _app_error(AppError())

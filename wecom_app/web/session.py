@@ -8,18 +8,19 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
-from urllib.parse import urlsplit
+from typing import ParamSpec, TypeVar
 
 import structlog
 from flask import Flask, Response, g, request
 
 from wecom_app.domain.access import Role
-from wecom_app.errors import Forged, NoSession, NotAllowed, Unavailable
+from wecom_app.errors import ConfirmIdentity, Forged, NoSession, NotAllowed, Unavailable
 from wecom_app.services import sessions
 from wecom_app.services.access import Viewer
 from wecom_app.services.sessions import Present
+from wecom_app.web.origins import is_https, own_origin
 from wecom_app.web.state import runtime
 
 P = ParamSpec("P")
@@ -28,10 +29,9 @@ R = TypeVar("R")
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 COOKIELESS = ("/wecom/callback", "/api/v1/", "/csp-report")
 """Addresses that act on no cookie, so that a browser's cookies cannot be abused there."""
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 CONTENT_TYPES = frozenset({"", "application/json", "application/x-www-form-urlencoded", "multipart/form-data"})
+SALT_LENGTH = 16
 HEADER, FIELD = "X-CSRF-Token", "csrf_token"
-PROOF_BYTES = 32
 VISIT_S = 3600
 """How long a browser that is not signed in is known again: the time for a log-in."""
 
@@ -81,30 +81,14 @@ def signed_in(*roles: Role) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return wrap
 
 
-def own_origin() -> str | None:
-    """Return our address as browsers know it: PUBLIC_BASE_URL, else the request's own if that is this machine.
-
-    None where neither is known: a Host header alone proves nothing.
-    """
-    configured = runtime().settings.public_base_url
-    if configured is not None:
-        return configured
-    return request.host_url.rstrip("/") if urlsplit(request.host_url).hostname in LOOPBACK else None
-
-
-def is_https() -> bool:
-    """Return whether browsers reach us by https."""
-    return (own_origin() or request.host_url).startswith("https:")
-
-
 def csrf_token() -> str:
     """Return the proof that a page of ours sent a request: bound to this browser's session, or to its visit before.
 
-    It comes under a new mask each time. Answers are compressed, and the length of many of them would give away
-    what stands the same in each (BREACH).
+    Another one each time: answers are compressed, and the length of many of them would give away what stands the
+    same in each (BREACH).
     """
-    mask = secrets.token_bytes(PROOF_BYTES)
-    return (mask + _masked(_proof(), mask)).hex()
+    salt = secrets.token_hex(SALT_LENGTH // 2)
+    return salt + _proof(salt)
 
 
 def guard() -> None:
@@ -114,30 +98,9 @@ def guard() -> None:
     origin = own_origin()
     if origin is None or request.headers.get("Origin") != origin or request.mimetype not in CONTENT_TYPES:
         raise Forged
-    given = _unmasked(request.headers.get(HEADER) or request.form.get(FIELD, ""))
-    if given is None or not hmac.compare_digest(given, _proof()):
+    given = request.headers.get(HEADER) or request.form.get(FIELD, "")
+    if not hmac.compare_digest(given[SALT_LENGTH:].encode(), _proof(given[:SALT_LENGTH]).encode()):
         raise Forged
-
-
-def _proof() -> bytes:
-    bound = session_token() or visitor_token()
-    key = runtime().settings.require_secret_key().encode()
-    return hmac.new(key, b"csrf\0" + bound.encode(), hashlib.sha256).digest()
-
-
-def _masked(proof: bytes, mask: bytes) -> bytes:
-    return bytes(left ^ right for left, right in zip(proof, mask, strict=True))
-
-
-def _unmasked(token: str) -> bytes | None:
-    """Return the proof under a token's mask; None for what is no token."""
-    try:
-        content = bytes.fromhex(token)
-    except ValueError:
-        return None
-    if len(content) != 2 * PROOF_BYTES:
-        return None
-    return _masked(content[PROOF_BYTES:], content[:PROOF_BYTES])
 
 
 def session_token() -> str:
@@ -153,6 +116,25 @@ def visitor_token() -> str:
     return found
 
 
+def confirm_identity() -> None:
+    """Have WeCom say again who holds the client, where it last said so too long ago; raise ConfirmIdentity for that.
+
+    For pages that are opened afresh inside the client: its webview on a computer keeps cookies after somebody has
+    logged out of WeCom and another in. Takes no click; outside the client nothing is asked.
+    """
+    present = current_session()
+    if present is None:
+        raise NoSession
+    age = runtime().clock.now() - present.confirmed_at
+    if is_in_client() and age > timedelta(minutes=runtime().settings.sign_in_confirm_minutes):
+        raise ConfirmIdentity
+
+
+def is_in_client() -> bool:
+    """Return whether the browser is WeCom's own (`wxwork/4.1.36` in its User-Agent)."""
+    return "wxwork/" in request.headers.get("User-Agent", "").lower()
+
+
 def sign_in(token: str) -> None:
     """Hand the browser a new session; what it was known by before is void."""
     g.new_session = token
@@ -161,6 +143,12 @@ def sign_in(token: str) -> None:
 def sign_out() -> None:
     """Take the session's cookie away; ending the session itself is the caller's."""
     g.new_session = ""
+
+
+def _proof(salt: str) -> str:
+    bound = session_token() or visitor_token()
+    key = runtime().settings.require_secret_key().encode()
+    return hmac.new(key, f"csrf\0{salt}\0{bound}".encode(), hashlib.sha256).hexdigest()
 
 
 def _look_up(token: str) -> Present | None:
@@ -174,7 +162,7 @@ def _look_up(token: str) -> Present | None:
     return found
 
 
-def _touch(found: Present, now: Any) -> None:
+def _touch(found: Present, now: datetime) -> None:
     assert found.viewer.session_id is not None
     try:
         with runtime().write() as session:

@@ -51,6 +51,8 @@ FOLLOW_USERS = _read("externalcontact/get_follow_user_list", "follow_user")
 EXTERNAL_USERIDS = _read("externalcontact/list", "external_userid")
 CONTACT = _read("externalcontact/get", "external_contact")
 CONTACTS = _read("externalcontact/batch/get_by_user", "external_contact_list")
+LOGIN = Api("auth/getuserinfo", urgent=True)
+"""Never made again by itself: a code is good once."""
 MARK = Api("externalcontact/mark_tag", Group.MARK)
 TAGS = _read("externalcontact/get_corp_tag_list", "tag_group")
 ADD_TAGS = Api("externalcontact/add_corp_tag", Group.LIBRARY, "tag_group")
@@ -80,6 +82,7 @@ APIS: Mapping[str, Api] = {
         EXTERNAL_USERIDS,
         CONTACT,
         CONTACTS,
+        LOGIN,
         MARK,
         TAGS,
         ADD_TAGS,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from wecom_app.errors import (
+    LoginCodeRefused,
     WeComError,
     WeComGone,
     WeComMisconfigured,
@@ -49,6 +50,7 @@ MEANINGS: Mapping[int, Meaning] = {
     40013: Meaning(SETUP, "企业 ID 不正确：请在「我的企业」页面核对 WECOM_CORP_ID"),
     40014: Meaning(UNAVAILABLE, "企业微信不接受刚取得的访问令牌，系统会自动重试"),
     40032: Meaning(REJECTED, "一次最多发给 1000 名成员"),
+    40029: Meaning(LoginCodeRefused, "登录凭证无效或已过期，请重新登录"),
     40056: Meaning(SETUP, "应用编号不正确：请核对 WECOM_AGENT_ID 与 WECOM_SECRET 属于同一个应用"),
     40058: Meaning(REJECTED, "提交给企业微信的参数不合要求"),
     40063: Meaning(REJECTED, "提交给企业微信的参数不完整"),
@@ -81,6 +83,7 @@ MEANINGS: Mapping[int, Meaning] = {
         SETUP, "应用没有设置接收消息的服务器：请在应用的「接收消息」中设置 API 接收，否则不能发送带按钮的卡片"
     ),
     44004: Meaning(REJECTED, "消息内容不能为空"),
+    42022: Meaning(LoginCodeRefused, "登录凭证已使用过，请重新登录"),
     45002: Meaning(REJECTED, "内容过长"),
     45009: Meaning(THROTTLED, "企业微信接口调用已达上限，系统会稍后自动继续"),
     45033: Meaning(THROTTLED, "企业微信接口并发过高，系统已自动降低并发"),

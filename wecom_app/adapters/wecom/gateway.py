@@ -20,6 +20,7 @@ from wecom_app.adapters.wecom.limiter import Limiter
 from wecom_app.adapters.wecom.limits import Limits
 from wecom_app.adapters.wecom.message_calls import MessageCalls
 from wecom_app.adapters.wecom.seal import Seal
+from wecom_app.adapters.wecom.sign_in_calls import SignInGatewayCalls
 from wecom_app.adapters.wecom.ticket_calls import TicketCalls
 from wecom_app.adapters.wecom.token import Source, TokenKeeper
 from wecom_app.adapters.wecom.token_rows import TokenRows
@@ -53,7 +54,7 @@ CLOCK_DIFFERENCE = timedelta(minutes=5)
 MOST_ON_PAGE = 100
 
 
-class Gateway(MessageCalls, TicketCalls):
+class Gateway(MessageCalls, SignInGatewayCalls, TicketCalls):
     """WeCom, for one self-built app."""
 
     def __init__(

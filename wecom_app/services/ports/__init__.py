@@ -9,6 +9,7 @@ from wecom_app.services.ports.callbacks import CallbackCipher, CallbackQuery, In
 from wecom_app.services.ports.group_robot import GroupRobot
 from wecom_app.services.ports.jobs import CANCELLED, JobArgs, JobPage, JobQueue, JobView, Scheduler
 from wecom_app.services.ports.sdk_tickets import SdkTickets, TicketKind
+from wecom_app.services.ports.sign_in import LoginIdentity
 from wecom_app.services.ports.wecom import WeCom
 from wecom_app.services.ports.wecom_facts import (
     ContactDetails,
@@ -45,6 +46,7 @@ __all__ = [
     "JobPage",
     "JobQueue",
     "JobView",
+    "LoginIdentity",
     "MemberDetails",
     "Scheduler",
     "SdkTickets",

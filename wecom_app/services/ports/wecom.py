@@ -6,6 +6,7 @@ from typing import Protocol
 
 from wecom_app.services.ports.app_messages import AppMessages
 from wecom_app.services.ports.sdk_tickets import SdkTickets
+from wecom_app.services.ports.sign_in import SignInCalls
 from wecom_app.services.ports.wecom_facts import (
     ContactDetails,
     ContactPage,
@@ -18,7 +19,7 @@ from wecom_app.services.ports.wecom_facts import (
 )
 
 
-class WeCom(AppMessages, SdkTickets, Protocol):
+class WeCom(AppMessages, SdkTickets, SignInCalls, Protocol):
     """WeCom's API. Every method may raise the WeComError family of `wecom_app.errors`.
 
     None of them may be called inside an open write transaction.
