@@ -85,6 +85,8 @@ def log_in(runtime: Runtime, name: str, password: str, address: str, *, replaces
     Counted before it is looked at, so that guesses made side by side are counted too.
     """
     now, counted = runtime.clock.now(), _counted(name, address)
+    with runtime.read() as session:
+        rate_limits.check(session, now, *counted, message=WAIT)
     with runtime.write() as session:
         rate_limits.take(session, now, *counted, message=WAIT)
     with runtime.read() as session:

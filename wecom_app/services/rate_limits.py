@@ -35,13 +35,15 @@ Counted = tuple[Limit, str]
 def take(session: Session, now: datetime, *counted: Counted, message: str | None = None) -> None:
     """Count once in every window named; raise TooMany, counting nowhere, where one of them is full."""
     rows = [(limit, _locked(session, limit, subject, now)) for limit, subject in sorted(counted, key=_order)]
-    full = [row.ends_at for limit, row in rows if row.taken >= limit.most]
-    if full:
-        error = TooMany(message)
-        error.retry_after_s = max(1.0, (max(full) - now).total_seconds())
-        raise error
+    _refuse_full(rows, now, message)
     for _, row in rows:
         row.taken += 1
+
+
+def check(session: Session, now: datetime, *counted: Counted, message: str | None = None) -> None:
+    """Raise TooMany as `take` would; only looks, so that a flood takes no lock."""
+    pairs = ((limit, session.get(RateWindow, limit.bucket(subject))) for limit, subject in counted)
+    _refuse_full([(limit, row) for limit, row in pairs if row is not None and row.ends_at > now], now, message)
 
 
 def give_back(session: Session, *counted: Counted) -> None:
@@ -63,6 +65,14 @@ def purge(session: Session, now: datetime, limit: int) -> int:
     over = session.scalars(select(RateWindow.bucket).where(RateWindow.ends_at <= now).limit(limit)).all()
     session.execute(delete(RateWindow).where(RateWindow.bucket.in_(over), RateWindow.ends_at <= now))
     return len(over)
+
+
+def _refuse_full(rows: Sequence[tuple[Limit, RateWindow]], now: datetime, message: str | None) -> None:
+    full = [row.ends_at for limit, row in rows if row.taken >= limit.most]
+    if full:
+        error = TooMany(message)
+        error.retry_after_s = max(1.0, (max(full) - now).total_seconds())
+        raise error
 
 
 def _order(counted: Counted) -> str:

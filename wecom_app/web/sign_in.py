@@ -121,7 +121,7 @@ def admin_login() -> str:
 
 
 @blueprint.post("/admin/login")
-def admin_log_in() -> Response | tuple[str, int]:
+def admin_log_in() -> Response | tuple[str, int] | tuple[str, int, dict[str, str]]:
     """Let a local administrator in; a wrong pair shows the form again and says no more than that."""
     name, password = request.form.get("name", ""), request.form.get("password", "")
     try:
@@ -131,7 +131,12 @@ def admin_log_in() -> Response | tuple[str, int]:
     except NotAllowed as error:
         return _login_page(name, error.message), 403
     except TooMany as error:
-        return _login_page(name, _with_wait(error)), error.http_status
+        wait_s = round(error.retry_after_s or 60)
+        return (
+            _login_page(name, f"{error.message}（约 {max(1, wait_s // 60)} 分钟后可再试）"),
+            429,
+            {"Retry-After": str(wait_s)},
+        )
     browser.sign_in(token)
     return redirect(_wanted(CONSOLE_PAGE))
 
@@ -194,8 +199,3 @@ def _login_page(name: str = "", problem: str = "") -> str:
 def _wanted(otherwise: str) -> str:
     found = sign_in.own_path_or_home(request.values.get("next", ""))
     return otherwise if found == sign_in.HOME else found
-
-
-def _with_wait(error: TooMany) -> str:
-    minutes = max(1, round((error.retry_after_s or 60) / 60))
-    return f"{error.message}（约 {minutes} 分钟后可再试）"
