@@ -9,7 +9,8 @@ from sqlalchemy import update
 from tests.flows.company import Company
 from tests.web.asking import API, ask, assert_error, make_key
 from wecom_app.models import ApiKey
-from wecom_app.web import HEADERS, create_web
+from wecom_app.web import create_web
+from wecom_app.web.headers import HEADERS
 
 READS = ["/tag-groups", "/tags", "/channels", "/customers", "/customers/wm_li/history", "/inbox", "/jobs"]
 WRITES = ["/tag-groups", "/tags", "/channels", "/customers/wm_li/tags"]
