@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from wecom_app.domain.messages import is_hint, text
 from wecom_app.models import Relation
-from wecom_app.services import cells, customers, directory, inbox, relations, sources, staff
+from wecom_app.services import cells, customers, directory, inbox, relations, remarks, sources, staff
 from wecom_app.services.context import Context
 from wecom_app.services.inbox import Message
 from wecom_app.services.ports import JobArgs
@@ -146,6 +146,7 @@ def _edited(session: Session, context: Context, event: Message) -> None:
         return
     if subject.is_new:
         relations.open_epoch(session, subject.relation, context.now)
+    remarks.challenge(session, subject.relation, context.occurred_at)
     _look(session, context, subject.relation)
 
 
