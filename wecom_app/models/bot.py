@@ -94,8 +94,11 @@ class IntentionCard(Base):
     state: Mapped[str] = mapped_column(String(10))
     """waiting, held (off duty), sending, sent, answered, skipped or failed."""
     reason: Mapped[str | None] = mapped_column(String(300))
+    errcode: Mapped[int | None]
     tag_id: Mapped[int | None] = mapped_column(ForeignKey("tag.id"))
     """What was pressed."""
+    event_id: Mapped[int | None] = mapped_column(BigId)
+    """The callback of the press that counted."""
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]

@@ -12,7 +12,18 @@ from sqlalchemy.orm import Session
 
 from wecom_app.domain.messages import is_hint, text
 from wecom_app.models import Relation
-from wecom_app.services import cells, customers, directory, inbox, relations, remarks, sources, staff
+from wecom_app.services import (
+    bot,
+    card_presses,
+    cells,
+    customers,
+    directory,
+    inbox,
+    intention_cards,
+    relations,
+    sources,
+    staff,
+)
 from wecom_app.services.context import Context
 from wecom_app.services.inbox import Message
 from wecom_app.services.ports import JobArgs
@@ -102,6 +113,8 @@ def _open(session: Session, context: Context, event: Message, *, half: bool) -> 
             sources.tag_by_channel(session, context, relation, channel)
     if relation.half:
         _watch_half(session, context, relation)
+    else:
+        intention_cards.plan(session, context, relation)
     _look(session, context, relation)
 
 
@@ -146,7 +159,6 @@ def _edited(session: Session, context: Context, event: Message) -> None:
         return
     if subject.is_new:
         relations.open_epoch(session, subject.relation, context.now)
-    remarks.challenge(session, subject.relation, context.occurred_at)
     _look(session, context, subject.relation)
 
 
@@ -252,6 +264,15 @@ HANDLERS: Mapping[tuple[str, str], Handler] = {
     ("customer_acquisition", "quota_expire_soon"): _acquisition_alert,
     ("customer_acquisition", "link_unavailable"): _acquisition_alert,
     ("customer_acquisition", "delete_link"): _acquisition_alert,
+    ("text", ANY): bot.hear,
+    ("image", ANY): bot.hear,
+    ("voice", ANY): bot.hear,
+    ("video", ANY): bot.hear,
+    ("location", ANY): bot.hear,
+    ("link", ANY): bot.hear,
+    ("click", ANY): bot.hear,
+    ("enter_agent", ANY): bot.enter,
+    ("template_card_event", ANY): card_presses.hear,
     ("change_contact", "create_user"): _member_changed,
     ("change_contact", "update_user"): _member_changed,
     ("change_contact", "delete_user"): _member_left,

@@ -15,7 +15,7 @@ from sqlalchemy import Select, delete, exists, null, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from wecom_app.models import IdempotencyRecord, InboxEvent, Welcome
-from wecom_app.services import accounts, audit, rate_limits, sessions, sign_in
+from wecom_app.services import accounts, audit, notices, rate_limits, robots, sessions, sign_in
 from wecom_app.services.ports import JobArgs
 from wecom_app.services.runtime import Runtime, Store
 
@@ -48,6 +48,10 @@ def sweep(runtime: Runtime, _args: JobArgs) -> None:
         "audit": _until_none(
             lambda: _delete_some(runtime, partial(audit.purge, keep=timedelta(days=settings.audit_days)))
         ),
+        "notices": _until_none(
+            lambda: _delete_some(runtime, partial(notices.purge, keep=timedelta(days=settings.inbox_body_days)))
+        ),
+        "robot_messages": _until_none(lambda: _delete_some(runtime, robots.purge)),
         "answers": _until_none(lambda: _delete_answers(runtime, now - accounts.KEPT_FOR)),
     }
     log.info("retention.swept", **swept)

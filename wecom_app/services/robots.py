@@ -5,11 +5,11 @@ An alert or a digest that cannot be delivered keeps its row, with the reason, fo
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.errors import ConfigurationError, WeComError, WeComUnavailable
@@ -24,6 +24,7 @@ REPEATED = frozenset({ALERT})
 """Kinds that are said again where the first saying may have been lost: two alerts harm less than none."""
 MAY_HAVE_ARRIVED = "机器人没有回应，消息可能已送达，不再重发"
 REMOVED = "GROUP_ROBOT_URL 里已没有这个机器人"
+KEPT = timedelta(days=90)
 UNSAID = ("waiting", "sending", "failed", "unknown")
 
 log = structlog.get_logger(__name__)
@@ -111,6 +112,12 @@ def unsaid(session: Session, limit: int = 50) -> list[Unsaid]:
         Unsaid(message.robot, message.kind, message.state, message.reason, message.created_at)
         for message in session.execute(query).scalars()
     ]
+
+
+def purge(session: Session, now: datetime, limit: int) -> int:
+    """Delete messages that came to their end long ago, at most `limit` rows; return how many."""
+    old = select(RobotMessage.id).where(RobotMessage.finished_at < now - KEPT).limit(limit)
+    return int(session.connection().execute(delete(RobotMessage).where(RobotMessage.id.in_(old))).rowcount)
 
 
 def _refused(runtime: Runtime, message: RobotMessage, error: WeComError) -> None:

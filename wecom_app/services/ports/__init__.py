@@ -21,7 +21,6 @@ from wecom_app.services.ports.wecom_facts import (
     DepartmentDetails,
     FollowUser,
     MemberDetails,
-    RemarkDraft,
     WelcomeMessage,
 )
 
@@ -49,7 +48,6 @@ __all__ = [
     "JobView",
     "LoginIdentity",
     "MemberDetails",
-    "RemarkDraft",
     "Scheduler",
     "SdkTickets",
     "SentMessage",

@@ -4,10 +4,14 @@ from dataclasses import asdict, replace
 
 from pydantic import BaseModel
 
-from wecom_app.services import alerts, bot_settings, robots
+from wecom_app.errors import InvalidInput
+from wecom_app.services import alerts, bot_settings, intention_cards, robots
 from wecom_app.services.accounts import KeyScope
+from wecom_app.services.intention_cards import STATES, CardView
 from wecom_app.web.api.endpoint import Call, Endpoint
-from wecom_app.web.api.schemas_bot import AlertOut, AlertsOut, BotSettingsIn, BotSettingsOut, UnsaidOut
+from wecom_app.web.api.paging import page_of
+from wecom_app.web.api.schemas import Page, StateQuery
+from wecom_app.web.api.schemas_bot import AlertOut, AlertsOut, BotSettingsIn, BotSettingsOut, CardOut, UnsaidOut
 
 
 def list_alerts(call: Call) -> BaseModel:
@@ -34,6 +38,20 @@ def set_bot_settings(call: Call) -> BaseModel:
         return BotSettingsOut(**asdict(bot_settings.put(session, wanted, call.runtime.clock.now())))
 
 
+def list_cards(call: Call) -> BaseModel:
+    if call.query.state is not None and call.query.state not in STATES:
+        raise InvalidInput(f"state 只能是：{'、'.join(STATES)}", details={"state": list(STATES)})
+    with call.runtime.read() as session:
+        found = intention_cards.list_cards(
+            session, state=call.query.state, before_id=call.query.cursor, limit=call.query.limit + 1
+        )
+    return Page[CardOut](**page_of(found, call.query.limit, lambda view: view.id, _card_out))
+
+
+def _card_out(view: CardView) -> CardOut:
+    return CardOut.model_validate(view, from_attributes=True)
+
+
 ENDPOINTS = (
     Endpoint(
         "GET",
@@ -42,6 +60,15 @@ ENDPOINTS = (
         "告警：正在发生的在前，其后是最近一周已恢复的；undelivered 是没能送到群里的消息",
         list_alerts,
         AlertsOut,
+    ),
+    Endpoint(
+        "GET",
+        "/bot/cards",
+        KeyScope.READ,
+        "问新客户意向的卡片，新的在前；没发出的写明原因",
+        list_cards,
+        Page[CardOut],
+        StateQuery,
     ),
     Endpoint("GET", "/bot/settings", KeyScope.READ, "机器人的设置：卡片、日报与告警", get_bot_settings, BotSettingsOut),
     Endpoint(

@@ -36,6 +36,18 @@ class AlertsOut(BaseModel):
     undelivered: list[UnsaidOut]
 
 
+class CardOut(BaseModel):
+    id: int
+    external_userid: str
+    userid: str
+    state: str
+    reason: str | None
+    tag: str | None
+    created_at: Moment
+    sent_at: Moment | None
+    closed_at: Moment | None
+
+
 class BotSettingsOut(BaseModel):
     cards: bool
     card_group: str | None
