@@ -19,7 +19,7 @@ from wecom_app.services.rep_views import Chip, RepProfile, TimelineEntry, Why
 from wecom_app.services.tagging import TagChange
 
 DAY = 24 * 3600
-MOST_QUERIES = 13
+MOST_QUERIES = 14
 
 
 def load(shop: Shop, userid: str = "zhang", name: str = "wm_li") -> RepProfile:

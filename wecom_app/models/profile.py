@@ -114,12 +114,17 @@ class RemarkEdit(Base):
     """What stood at WeCom, as last seen, by part: what differs from it later was changed there."""
     wanted: Mapped[dict[str, Any]]
     """The parts to write: remark, description, company, phones."""
+    pushed: Mapped[dict[str, Any]]
+    """Values sent to WeCom since it was last looked at, by part."""
     actor: Mapped[str | None] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(10), default="pending")
     """pending, sent, done, failed, superseded (changed at WeCom later, or anew here) or void."""
     challenged: Mapped[bool] = mapped_column(default=False)
     """WeCom told of an edit there that is later than ours: where the two differ, WeCom's stands."""
+    looked: Mapped[bool] = mapped_column(default=False)
+    """WeCom was looked at since it was written: a change there after that is later."""
     tries: Mapped[int] = mapped_column(default=0)
     reason: Mapped[str | None] = mapped_column(String(300))
     created_at: Mapped[datetime]
+    """When it was written, or last added to."""
     finished_at: Mapped[datetime | None]

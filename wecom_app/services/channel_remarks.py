@@ -13,14 +13,15 @@ from sqlalchemy.orm import Session
 from wecom_app.domain.messages import fill, without_name
 from wecom_app.errors import WeComError
 from wecom_app.models import Channel, ChannelRemark, Customer, Relation, Staff
-from wecom_app.services import greetings
+from wecom_app.services import greetings, remarks
 from wecom_app.services.channel_drafts import MAX_REMARK
 from wecom_app.services.context import Context
-from wecom_app.services.ports import ContactDetails, FollowUser, JobArgs
+from wecom_app.services.ports import ContactDetails, FollowUser, JobArgs, RemarkDraft
 from wecom_app.services.runtime import Runtime
 from wecom_app.services.upsert import insert_ignore
 
 REMARK_KIND = "channel.remark"
+OWN_REMARK = "成员已设置备注，未覆盖"
 FIRST_WAIT = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(days=1)
 GIVE_UP_AFTER = timedelta(days=14)
@@ -121,6 +122,8 @@ def _plan(session: Session, runtime: Runtime, remark_id: int) -> Plan | None:
         _finish(session, row.id, "void", now, reason="好友关系已解除")
     elif not channel.remark_rule:
         _finish(session, row.id, "void", now, reason="备注规则已取消")
+    elif remarks.is_written_here(session, relation):
+        _finish(session, row.id, "kept", now, remark=relation.remark, reason=OWN_REMARK)
     elif relation.half:
         _put_off(session, runtime, row, now)
     else:
@@ -158,9 +161,9 @@ def _decide(
     if present == wanted:
         return "set", wanted, None
     if present not in ("", details.name):
-        return "kept", present, "成员已设置备注，未覆盖"
+        return "kept", present, OWN_REMARK
     runtime.crash_point("remark.before_call")
-    runtime.wecom.set_remark(plan.userid, plan.external_userid, wanted)
+    runtime.wecom.set_remark(plan.userid, plan.external_userid, RemarkDraft(remark=wanted))
     runtime.crash_point("remark.after_call")
     return "set", wanted, None
 

@@ -21,6 +21,7 @@ from wecom_app.services import (
     inbox,
     intention_cards,
     relations,
+    remarks,
     sources,
     staff,
 )
@@ -159,6 +160,7 @@ def _edited(session: Session, context: Context, event: Message) -> None:
         return
     if subject.is_new:
         relations.open_epoch(session, subject.relation, context.now)
+    remarks.challenge(session, subject.relation, context.occurred_at)
     _look(session, context, subject.relation)
 
 

@@ -67,13 +67,17 @@ def pull(runtime: Runtime, _args: JobArgs) -> None:
 
     Nothing is taken for deleted because a list does not name it: WeCom is asked about each by id.
     """
-    groups = runtime.wecom.list_corp_tags()
+    absent = take(runtime, runtime.wecom.list_corp_tags())
+    if absent:
+        confirm(runtime, frozenset(absent))
+
+
+def take(runtime: Runtime, groups: Sequence[CorpTagGroup]) -> list[int]:
+    """Write down what WeCom's list shows; return our tags that it does not name."""
     with runtime.write() as session:
         for group in groups:
             _take_group(session, context(runtime), group)
-        absent = _absent(session, groups)
-    if absent:
-        confirm(runtime, frozenset(absent))
+        return _absent(session, groups)
 
 
 def confirm(runtime: Runtime, tag_ids: frozenset[int]) -> frozenset[int]:

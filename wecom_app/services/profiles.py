@@ -97,7 +97,7 @@ class HistoryView:
 
 def get(session: Session, external_userid: str, now: datetime) -> ProfileView:
     """Return one customer; raise NotFound."""
-    return _profiles(session, [customers.find(session, external_userid)], now)[0]
+    return views(session, [customers.find(session, external_userid)], now)[0]
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def list_profiles(
         query = query.where(Customer.name.contains(name, autoescape=True))
     if before_id is not None:
         query = query.where(Customer.id < before_id)
-    return _profiles(session, list(session.execute(query).scalars()), now)
+    return views(session, list(session.execute(query).scalars()), now)
 
 
 def count(session: Session, *, name: str = "") -> int:
@@ -186,7 +186,8 @@ def _history(event: TagEvent, tag: Tag, dimension: str, userid: str | None) -> H
     )
 
 
-def _profiles(session: Session, found: Sequence[Customer], now: datetime) -> list[ProfileView]:
+def views(session: Session, found: Sequence[Customer], now: datetime) -> list[ProfileView]:
+    """Return customers as lists show them, in the order given, in a fixed number of queries."""
     ids = [customer.id for customer in found]
     relations = _relations(session, ids)
     tags = _TagRows(session, ids)

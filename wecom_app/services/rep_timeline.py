@@ -17,13 +17,13 @@ from wecom_app.domain import explaining
 from wecom_app.domain.access import Role
 from wecom_app.domain.words import WELCOME_WORDS, source_word
 from wecom_app.errors import InvalidInput
-from wecom_app.models import ChangeSet, FollowUp, Tag, TagEvent, TagGroup, Welcome
+from wecom_app.models import ChangeSet, ContentEvent, ContentItem, FollowUp, Staff, Tag, TagEvent, TagGroup, Welcome
 from wecom_app.services import follow_ups
 from wecom_app.services.access import Viewer
 from wecom_app.services.rep_rows import Names
 from wecom_app.services.rep_views import Owner, TagStep, TimelineEntry, TimelinePage
 
-FRIENDSHIP, TAGS, WELCOME, FOLLOW_UP = range(4)
+FRIENDSHIP, TAGS, WELCOME, FOLLOW_UP, CONTENT = range(5)
 """The parts, in the order in which the entries of one moment happened."""
 UNTOLD_WELCOMES = ("none", "waiting")
 LARGEST = 2**63 - 1
@@ -65,7 +65,7 @@ def load(
 ) -> TimelinePage:
     """Return a page; raise InvalidInput for a `before` that no page gave."""
     asked = _Asked(session, viewer, subject, names, now, _position(before), limit + 1)
-    parts: Sequence[Callable[[_Asked], Found]] = (_tags, _friendships, _welcomes, _notes)
+    parts: Sequence[Callable[[_Asked], Found]] = (_tags, _friendships, _welcomes, _notes, _content)
     found = sorted((entry for part in parts for entry in part(asked)), key=lambda entry: entry[0], reverse=True)
     page = found[:limit]
     return TimelinePage(tuple(entry for _, entry in page), page[-1][0].text() if len(found) > limit and page else None)
@@ -241,3 +241,26 @@ def _notes(asked: _Asked) -> Found:
 def _note(asked: _Asked, row: Any) -> TimelineEntry:
     note = follow_ups.view(row, asked.viewer, asked.now)
     return TimelineEntry("follow_up", note.created_at, "跟进", detail=note.text, by=note.author, follow_up=note)
+
+
+def _content(asked: _Asked) -> Found:
+    """What was sent to him from the library; what was only shown or put aside is no event of his."""
+    query = (
+        select(ContentEvent.id, ContentEvent.at, ContentItem.title, Staff.userid, Staff.name)
+        .join(ContentItem, ContentItem.id == ContentEvent.item_id)
+        .join(Staff, Staff.id == ContentEvent.staff_id)
+        .where(
+            ContentEvent.customer_id == asked.subject.customer_id,
+            ContentEvent.result == "sent",
+            asked.older(ContentEvent.at, CONTENT, ContentEvent.id),
+        )
+        .order_by(ContentEvent.at.desc(), ContentEvent.id.desc())
+        .limit(asked.limit)
+    )
+    return [
+        (
+            Position(row.at, CONTENT, row.id),
+            TimelineEntry("content", row.at, f"发送「{row.title}」", by=row.name or row.userid),
+        )
+        for row in asked.rows(query)
+    ]

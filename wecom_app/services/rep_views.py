@@ -6,6 +6,9 @@ A figure or part that is None or empty is not known and is left out of the page;
 from dataclasses import dataclass
 from datetime import datetime
 
+from wecom_app.domain.condition_leaves import HeldTag
+from wecom_app.domain.vocabulary import public_source
+
 
 @dataclass(frozen=True)
 class SyncMark:
@@ -216,6 +219,14 @@ class RepProfile:
     reminders: tuple[FollowUpView, ...]
     """Follow-ups with a date that are not done, the earliest first."""
     timeline: TimelinePage
+
+    def held_tags(self) -> list[HeldTag]:
+        """Return his tags as conditions ask for them."""
+        return [
+            HeldTag(chip.key, chip.name, public_source(chip.source_kind), chip.set_at)
+            for dimension in self.dimensions
+            for chip in dimension.chips
+        ]
 
     @property
     def tag_count(self) -> int:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from wecom_app.domain.vocabulary import HANDED_OVER
 from wecom_app.models import CustomerTag, Deployment, Relation
-from wecom_app.services import customers, intention_cards, looks, relations, sequence, sources, staff
+from wecom_app.services import customers, intention_cards, looks, relations, remarks, sequence, sources, staff
 from wecom_app.services.context import Context
 from wecom_app.services.ports import ContactDetails, FollowUser
 
@@ -47,6 +47,8 @@ def take_in(
     seen = Seen()
     for follower in details.follow_users:
         relation = _relation(session, context, customer_id, staff_ids[follower.userid], follower)
+        if relation is not None:
+            remarks.take_in(session, context, relation, follower, details.name, seq)
         if relation is None or relation.life_seq > seq:
             seen.look_again = seen.look_again or relation is not None
             continue
@@ -93,9 +95,6 @@ def _relation(
         intention_cards.plan(session, context, relation)
     relation.epoch_at = follower.createtime
     relation.add_way = follower.add_way
-    relation.remark = (follower.remark or "")[:64] or None
-    relation.description = (follower.description or "")[:512] or None
-    relation.remark_mobiles = list(follower.remark_mobiles)
     if relation.state is None and follower.state:
         _take_state(session, context, relation, follower.state)
     return relation

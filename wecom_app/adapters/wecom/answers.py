@@ -199,6 +199,7 @@ def _follow_user(found: Reader, tag_ids: frozenset[str]) -> FollowUser:
         remark=found.optional_text("remark"),
         description=found.optional_text("description"),
         remark_mobiles=found.optional_texts("remark_mobiles"),
+        remark_company=found.optional_text("remark_corp_name"),
     )
 
 

@@ -41,6 +41,7 @@ from wecom_app.services.ports import (
     DepartmentDetails,
     FollowUser,
     MemberDetails,
+    RemarkDraft,
     WelcomeMessage,
 )
 from wecom_app.services.wecom_status import ApiBudget, TokenState
@@ -139,10 +140,19 @@ class Gateway(MessageCalls, SignInGatewayCalls, TicketCalls):
         if add or remove:
             self._client.external_contact.mark_tag(userid, external_userid, list(add), list(remove))
 
-    def list_corp_tags(self, *, tag_ids: Sequence[str] = (), group_ids: Sequence[str] = ()) -> tuple[CorpTagGroup, ...]:
+    def list_corp_tags(
+        self,
+        *,
+        tag_ids: Sequence[str] = (),
+        group_ids: Sequence[str] = (),
+        urgent: bool = False,
+        timeout_s: float | None = None,
+    ) -> tuple[CorpTagGroup, ...]:
         """Return the tag library; if both kinds of ids are given WeCom looks at the groups only."""
         data = _given(tag_id=list(tag_ids), group_id=list(group_ids))
-        return tuple(answers.tag_group(group) for group in self._read(apis.TAGS, data).children("tag_group"))
+        deadline = Deadline(self._clock, timeout_s) if timeout_s is not None else None
+        answer = self._client.post(apis.TAGS.path, data=data, urgent=urgent, deadline=deadline)
+        return tuple(answers.tag_group(group) for group in self._reader(apis.TAGS, answer).children("tag_group"))
 
     def add_corp_tags(
         self, tag_names: Sequence[str], *, group_id: str | None = None, group_name: str | None = None
@@ -201,10 +211,16 @@ class Gateway(MessageCalls, SignInGatewayCalls, TicketCalls):
         )
         return self._reader(apis.UPLOAD, answer).text("media_id")
 
-    def set_remark(self, userid: str, external_userid: str, remark: str) -> None:
-        """Write the remark that a member sees of a customer, at most 20 characters."""
-        data = {"userid": userid, "external_userid": external_userid, "remark": remark}
-        self._client.post(REMARK, data=data)
+    def set_remark(self, userid: str, external_userid: str, draft: RemarkDraft) -> None:
+        """Write what a member has noted of a customer; one empty number clears those that stand there."""
+        parts = {
+            "remark": draft.remark,
+            "description": draft.description,
+            "remark_company": draft.company,
+            "remark_mobiles": None if draft.phones is None else list(draft.phones) or [""],
+        }
+        given = {name: value for name, value in parts.items() if value is not None}
+        self._client.post(REMARK, data={"userid": userid, "external_userid": external_userid, **given})
 
     def budget(self) -> Sequence[ApiBudget]:
         """Return what is used and left of each API's budget."""

@@ -21,6 +21,7 @@ from wecom_app.services.ports.wecom_facts import (
     DepartmentDetails,
     FollowUser,
     MemberDetails,
+    RemarkDraft,
     WelcomeMessage,
 )
 
@@ -48,6 +49,7 @@ __all__ = [
     "JobView",
     "LoginIdentity",
     "MemberDetails",
+    "RemarkDraft",
     "Scheduler",
     "SdkTickets",
     "SentMessage",

@@ -15,6 +15,7 @@ from wecom_app.services.ports.wecom_facts import (
     CorpTagGroup,
     DepartmentDetails,
     MemberDetails,
+    RemarkDraft,
     WelcomeMessage,
 )
 
@@ -59,7 +60,14 @@ class WeCom(AppMessages, SdkTickets, SignInCalls, Protocol):
         """Add and remove enterprise tags of one relation in one call."""
         ...
 
-    def list_corp_tags(self, *, tag_ids: Sequence[str] = (), group_ids: Sequence[str] = ()) -> tuple[CorpTagGroup, ...]:
+    def list_corp_tags(
+        self,
+        *,
+        tag_ids: Sequence[str] = (),
+        group_ids: Sequence[str] = (),
+        urgent: bool = False,
+        timeout_s: float | None = None,
+    ) -> tuple[CorpTagGroup, ...]:
         """Return the tag library; only a query by ids tells what is deleted."""
         ...
 
@@ -101,6 +109,6 @@ class WeCom(AppMessages, SdkTickets, SignInCalls, Protocol):
         """Return the media_id of an uploaded image, video or file; it lives three days."""
         ...
 
-    def set_remark(self, userid: str, external_userid: str, remark: str) -> None:
-        """Write the remark that a member sees of a customer, at most 20 characters."""
+    def set_remark(self, userid: str, external_userid: str, draft: RemarkDraft) -> None:
+        """Write what a member has noted of a customer; at least one part must be given."""
         ...

@@ -19,6 +19,20 @@ class FollowUser:
     remark: str | None = None
     description: str | None = None
     remark_mobiles: tuple[str, ...] = ()
+    remark_company: str | None = None
+
+
+@dataclass(frozen=True)
+class RemarkDraft:
+    """What a member notes of a customer, to be written by externalcontact/remark; None leaves a part as it is.
+
+    At most 20 characters of remark and company, 150 of description; no phones clear those that stand there.
+    """
+
+    remark: str | None = None
+    description: str | None = None
+    company: str | None = None
+    phones: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,13 @@ class ShownGroup:
 CONSOLE = (Role.ADMIN, Role.AUDITOR, Role.OPS)
 """Who has a use for the console's first page."""
 GROUPS: tuple[Group, ...] = (
-    Group("运营", (Entry("content", "内容库", "admin.content", frozenset({Role.ADMIN, Role.AUDITOR})),)),
+    Group(
+        "运营",
+        (
+            Entry("customers", "客户", "admin.customers", frozenset({Role.ADMIN, Role.AUDITOR, Role.LEADER})),
+            Entry("content", "内容库", "admin.content", frozenset({Role.ADMIN, Role.AUDITOR})),
+        ),
+    ),
     Group("系统", (Entry("home", "概况", "admin.home", frozenset(CONSOLE), things_to_do),)),
 )
 

@@ -1,4 +1,4 @@
-"""The console's content pages by real clicks: write an item, see whom it fits, put it away and back."""
+"""The console by real clicks: write an item and see whom it fits, put it away and back; look at a customer and undo."""
 
 import pytest
 
@@ -91,11 +91,33 @@ def test_a_wrong_document_is_told_place_by_place_and_nothing_is_saved(site: Site
 )
 def test_the_pages_are_accessible_and_fit_every_width(site: Site, window: OpenWindow, look: Look) -> None:
     (skin,) = site.make_tags("护肤")
-    site.scan("林晓芸", tags=[skin])
+    customer = f"/admin/customers/{site.scan('林晓芸', tags=[skin])}"
     condition = {"on": "tag", "op": "has_any", "tags": [skin]}
     site.post("/content", {"kind": "coupon", "title": "券" * 64, "link": "https://a.test/1", "condition": condition})
     page = admin(window, look)
-    for path in ("/admin", "/admin/content", "/admin/content?q=没有的", "/admin/content/1"):
+    for path in (
+        "/admin",
+        "/admin/content",
+        "/admin/content?q=没有的",
+        "/admin/content/1",
+        "/admin/customers",
+        customer,
+    ):
         page.open(path)
         assert page.violations() == [], path
         assert page.overflow() == 0, path
+
+
+def test_a_tag_says_why_it_stands_and_its_change_is_taken_back_after_asking(site: Site, window: OpenWindow) -> None:
+    customer = site.scan("林晓芸", tags=site.make_tags("护肤"))
+    page = admin(window).open("/admin/customers")
+    page.page.get_by_role("link", name="林晓芸", exact=True).click()
+    page.press("护肤")
+    page.find("#why").get_by_text("移除后").wait_for()
+    page.find(".happened form button").first.click()
+    page.press("取消")
+    assert site.tags_here(customer) == {"护肤"}
+    page.find(".happened form button").first.click()
+    page.press("确定")
+    page.shows("已撤销，标签恢复到修改之前")
+    assert site.tags_here(customer) == set()
