@@ -1,0 +1,239 @@
+"""Who may have which route: written by hand, one line a route, read by test_authorisation.
+
+A new route needs a line here; without one test_authorisation fails. A line names a rule of RULES; if none fits, write
+one: it says for an actor, and for routes about a customer for a customer too, what comes of the request:
+
+    IN       let in (whatever the request itself is worth)
+    LOGIN    401: log in first
+    REFUSED  403: signed in, and not for him
+    HIDDEN   404, the same to the byte as for a customer who does not exist
+    MISSING  404 of another kind: no such note, no such act
+"""
+
+from collections.abc import Callable, Mapping
+
+IN, LOGIN, REFUSED, HIDDEN, MISSING = "in", "log-in", "refused", "hidden", "missing"
+
+ANONYMOUS = "anonymous"
+REPS = ("zhang", "chen", "wang")
+"""zhang follows li and half follows ho; chen, of zhang's department, follows mei; wang, of another one, follows hua.
+wang and zhang once followed others: wang li, and zhang gone, whom nobody follows any more."""
+PEOPLE = (
+    *REPS,
+    "boss",  # leads the department above zhang's and chen's
+    "chief",  # leads wang's department
+    "both",  # leads nothing; was given the role leader for zhang's own department
+    "nobody",  # a member without customers
+    "service here",  # customer service for zhang's and chen's department
+    "service there",  # customer service for wang's department
+    "service everywhere",
+    "scope alone",  # has the whole company as scope, and no role that uses it
+    "auditor",
+    "ops",
+    "admin",  # a member with the role
+    "local admin",
+)
+CUSTOMERS = ("li", "ho", "mei", "hua", "gone", "unknown")
+EVERYBODY_KNOWN = frozenset(CUSTOMERS) - {"unknown"}
+
+VIEW: Mapping[str, frozenset[str]] = {
+    "zhang": frozenset({"li", "ho"}),
+    "chen": frozenset({"mei"}),
+    "wang": frozenset({"hua"}),
+    "boss": frozenset({"li", "ho", "mei"}),
+    "chief": frozenset({"hua"}),
+    "both": frozenset({"li", "ho", "mei"}),
+    "auditor": EVERYBODY_KNOWN,
+    "admin": EVERYBODY_KNOWN,
+    "local admin": EVERYBODY_KNOWN,
+}
+EDIT: Mapping[str, frozenset[str]] = {
+    "zhang": frozenset({"li"}),
+    "chen": frozenset({"mei"}),
+    "wang": frozenset({"hua"}),
+    "admin": EVERYBODY_KNOWN,
+    "local admin": EVERYBODY_KNOWN,
+}
+KEYS = ("no key", "read", "write", "ingest", "gate", "admin key", "revoked")
+
+Rule = Callable[[str, str], str]
+
+
+def _signed_in(actor: str, _: str) -> str:
+    return LOGIN if actor == ANONYMOUS else IN
+
+
+def _for(*actors: str) -> Rule:
+    def rule(actor: str, _: str) -> str:
+        if actor == ANONYMOUS:
+            return LOGIN
+        return IN if actor in actors else REFUSED
+
+    return rule
+
+
+def _reaching(table: Mapping[str, frozenset[str]], refused: str = "") -> Rule:
+    def rule(actor: str, customer: str) -> str:
+        if actor == ANONYMOUS:
+            return LOGIN
+        if customer not in table.get(actor, frozenset()):
+            return HIDDEN
+        return REFUSED if actor == refused else IN
+
+    return rule
+
+
+def _key(*keys: str) -> Rule:
+    def rule(actor: str, _: str) -> str:
+        if actor in ("no key", "revoked"):
+            return LOGIN
+        return IN if actor in (*keys, "admin key") else REFUSED
+
+    return rule
+
+
+def _members_only(rule: Rule) -> Rule:
+    """The local administrator is nobody's colleague: he may look, and is not asked to act as a member."""
+
+    def narrowed(actor: str, customer: str) -> str:
+        return REFUSED if actor == "local admin" and customer != "unknown" else rule(actor, customer)
+
+    return narrowed
+
+
+RULES: Mapping[str, Rule] = {
+    "open": lambda _actor, _customer: IN,
+    "not here": lambda _actor, _customer: MISSING,
+    "signed in": _signed_in,
+    "console": _for("admin", "local admin", "auditor", "ops"),
+    "console: read": _for("admin", "local admin", "auditor"),
+    "console: write": _for("admin", "local admin"),
+    "customer: view": _reaching(VIEW),
+    "customer: edit": _reaching(EDIT),
+    "customer: edit as a member": _members_only(_reaching(EDIT)),
+    "customer: send": _members_only(_reaching(VIEW)),
+    # The note and the act are zhang's, on li.
+    "own note": lambda actor, _: LOGIN if actor == ANONYMOUS else (IN if actor == "zhang" else MISSING),
+    "own act": lambda actor, _: (
+        LOGIN if actor == ANONYMOUS else (IN if actor in ("zhang", "admin", "local admin") else MISSING)
+    ),
+    "key: none": lambda _actor, _customer: IN,
+    "key: read": _key("read"),
+    "key: write": _key("write"),
+    "key: ingest": _key("ingest"),
+    "key: gate": _key("gate"),
+    "key: admin": _key(),
+}
+
+ROUTES: Mapping[str, str] = {
+    # Log-in, and what must be reachable without one.
+    "GET /": "open",
+    "GET /account": "signed in",
+    "GET /admin/login": "open",
+    "POST /admin/login": "open",
+    "GET /auth/wecom": "open",
+    "GET /auth/callback": "open",
+    "POST /auth/sign-out": "open",
+    "GET /auth/signed-out": "open",
+    "GET /api/jssdk/signature": "signed in",
+    "POST /csp-report": "open",
+    "GET /diag": "open",
+    "GET /healthz": "open",
+    "GET /readyz": "open",
+    "GET /metrics": "open",
+    "GET /pictures/<sha256>": "open",
+    "GET /static/<path:filename>": "open",
+    "GET /wecom/callback": "open",
+    "POST /wecom/callback": "open",
+    # The sidebar.
+    "GET /sidebar": "signed in",
+    "GET /sidebar/content": "signed in",
+    "GET /sidebar/customers/<external_userid>": "customer: view",
+    "GET /sidebar/customers/<external_userid>/tags/<key>": "customer: view",
+    "GET /sidebar/customers/<external_userid>/timeline": "customer: view",
+    "GET /sidebar/customers/<external_userid>/sheet": "customer: edit",
+    "POST /sidebar/customers/<external_userid>/tags": "customer: edit",
+    "POST /sidebar/customers/<external_userid>/follow-ups": "customer: edit as a member",
+    "POST /sidebar/customers/<external_userid>/content/<int:item_id>": "customer: send",
+    "POST /sidebar/change-sets/<int:change_set_id>/undo": "own act",
+    "PATCH /sidebar/follow-ups/<int:follow_up_id>": "own note",
+    "DELETE /sidebar/follow-ups/<int:follow_up_id>": "own note",
+    # The console.
+    "GET /admin": "console",
+    "GET /admin/content": "console: read",
+    "GET /admin/content/<int:item_id>": "console: read",
+    "POST /admin/content/<int:item_id>": "console: write",
+    "POST /admin/content/<int:item_id>/archive": "console: write",
+    "POST /admin/content/<int:item_id>/copy": "console: write",
+    "POST /admin/content/<int:item_id>/restore": "console: write",
+    "POST /admin/content/count": "console: read",
+    "POST /admin/content/files": "console: write",
+    "GET /admin/content/files/<int:media_id>": "console: read",
+    "GET /admin/content/new": "console: write",
+    "POST /admin/content/new": "console: write",
+    "POST /admin/content/preview": "console: read",
+    "GET /admin/content/tags": "console: read",
+    "POST /admin/content/try": "console: read",
+    # The API.
+    "GET /api/v1/openapi.json": "key: none",
+    "GET /api/v1/alerts": "key: read",
+    "GET /api/v1/bot/settings": "key: read",
+    "PATCH /api/v1/bot/settings": "key: write",
+    "POST /api/v1/change-sets/<int:change_set_id>/undo": "key: write",
+    "GET /api/v1/channels": "key: read",
+    "POST /api/v1/channels": "key: write",
+    "GET /api/v1/channels/<int:channel_id>": "key: read",
+    "PATCH /api/v1/channels/<int:channel_id>": "key: write",
+    "POST /api/v1/channels/<int:channel_id>/archive": "key: write",
+    "POST /api/v1/channels/<int:channel_id>/restore": "key: write",
+    "GET /api/v1/channels/<int:channel_id>/remarks": "key: read",
+    "GET /api/v1/channels/unknown-states": "key: read",
+    "POST /api/v1/channels/adopt": "key: write",
+    "POST /api/v1/channels/adopt/preview": "key: read",
+    "GET /api/v1/content": "key: read",
+    "POST /api/v1/content": "key: write",
+    "GET /api/v1/content/<int:item_id>": "key: read",
+    "PATCH /api/v1/content/<int:item_id>": "key: write",
+    "GET /api/v1/content/<int:item_id>/use": "key: read",
+    "POST /api/v1/content/<int:item_id>/archive": "key: write",
+    "POST /api/v1/content/<int:item_id>/copy": "key: write",
+    "POST /api/v1/content/<int:item_id>/restore": "key: write",
+    "POST /api/v1/content/preview": "key: read",
+    "GET /api/v1/customers": "key: read",
+    "GET /api/v1/customers/<external_userid>": "key: read",
+    "GET /api/v1/customers/<external_userid>/history": "key: read",
+    "POST /api/v1/customers/<external_userid>/tags": "key: write",
+    "POST /api/v1/customers/<external_userid>/revive": "key: write",
+    "GET /api/v1/inbox": "key: read",
+    "GET /api/v1/inbox/<int:event_id>": "key: read",
+    "POST /api/v1/inbox/<int:event_id>/replay": "key: write",
+    "GET /api/v1/jobs": "key: read",
+    "GET /api/v1/jobs/<int:job_id>": "key: read",
+    "POST /api/v1/jobs/<int:job_id>/cancel": "key: write",
+    "POST /api/v1/jobs/<int:job_id>/replay": "key: write",
+    "POST /api/v1/jobs/replay": "key: write",
+    "POST /api/v1/media": "key: write",
+    "GET /api/v1/media/<int:media_id>": "key: read",
+    "GET /api/v1/media/<int:media_id>/content": "key: read",
+    "GET /api/v1/sync/conflicts": "key: read",
+    "GET /api/v1/sync/failures": "key: read",
+    "POST /api/v1/sync/revive": "key: write",
+    "GET /api/v1/tag-groups": "key: read",
+    "POST /api/v1/tag-groups": "key: write",
+    "PATCH /api/v1/tag-groups/<key>": "key: write",
+    "GET /api/v1/tags": "key: read",
+    "POST /api/v1/tags": "key: write",
+    "GET /api/v1/wecom/budget": "key: read",
+    "GET /api/v1/welcome/default": "key: read",
+    "PUT /api/v1/welcome/default": "key: write",
+    # Demo mode only.
+    "GET /playground": "not here",
+    "GET /playground/customers/<external_userid>": "not here",
+}
+
+BODIES: Mapping[str, object] = {
+    # What passes the shape and changes nothing, so that one cell of the matrix does not spoil the next.
+    "POST /sidebar/customers/<external_userid>/tags": {"add": ["no_such_tag"], "version": 0},
+    "POST /sidebar/customers/<external_userid>/follow-ups": {"text": ""},
+    "POST /sidebar/customers/<external_userid>/content/<int:item_id>": {"result": "shown"},
+}
