@@ -188,6 +188,7 @@ ROUTES: Mapping[str, str] = {
     # The API.
     "GET /api/v1/openapi.json": "key: none",
     "GET /api/v1/alerts": "key: read",
+    "GET /api/v1/bot/cards": "key: read",
     "GET /api/v1/bot/settings": "key: read",
     "PATCH /api/v1/bot/settings": "key: admin",
     "POST /api/v1/change-sets/<int:change_set_id>/undo": "key: write",
