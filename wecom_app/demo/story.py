@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from wecom_app.demo import talk
 from wecom_app.demo.cast import (
     AT_THE_POSTER,
     CHANNELS,
@@ -53,13 +54,15 @@ def prepare(stage: Stage) -> None:
             "welcome": {"text": plan.welcome},
         }
         stage.codes[plan.name] = stage.app.create_channel(body)["config_id"]
+    suggested = talk.put_in(stage.app, keys)
     stage.wait_for_everything()
     state = stage.corp.state("tag_groups", "channels")
     stage.tell.act(f"开店：{len(STAFF)} 位导购（{'、'.join(STAFF.values())}），{len(CHANNELS)} 个渠道活码")
     stage.tell.sides(
         wecom=f"回调地址验证通过；标签库 {sum(len(group['tag']) for group in state['tag_groups'])} 个标签，"
         f"活码 {len(state['channels'])} 个",
-        ours=f"来源各不相同：{'、'.join(plan.source for plan in CHANNELS)}",
+        ours=f"来源各不相同：{'、'.join(plan.source for plan in CHANNELS)}；"
+        f"内容库备好 {suggested} 条，按标签推荐给导购",
     )
 
 

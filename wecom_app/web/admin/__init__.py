@@ -3,14 +3,12 @@
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, current_app, url_for
+from flask import Blueprint
 
 from wecom_app.services.access import Viewer
 from wecom_app.web.admin import content, content_parts, customers, home, navigation, notices, words
 from wecom_app.web.session import current_session
 from wecom_app.web.state import runtime
-
-SIGN_OUT = "sign_in.sign_out"
 
 
 def make_blueprint() -> Blueprint:
@@ -32,8 +30,8 @@ def _surroundings() -> dict[str, Any]:
     return {
         "navigation": partial(_navigation, present.viewer),
         "viewer": present.viewer,
+        "console_roles": navigation.CONSOLE,
         "notice": notices.current(),
-        "sign_out_url": url_for(SIGN_OUT) if SIGN_OUT in current_app.view_functions else None,
     }
 
 
