@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import waitress
+from sqlalchemy import select
 
 from tests.flows.company import CALLBACK, STAFF, Company, settings_for
 from wecom_app.clock import ManualClock
-from wecom_app.models import StaffRole
-from wecom_app.services import sessions, staff
+from wecom_app.models import ProfileField, Staff, StaffRole
+from wecom_app.services import follow_ups, sessions, staff
+from wecom_app.services.access import staff_viewer
 from wecom_app.simulator.config import SimulatorConfig
 from wecom_app.simulator.server import Simulator
 
@@ -33,6 +35,18 @@ class Site(Company):
             for role in roles:
                 session.merge(StaffRole(staff_id=staff_id, role=role, granted_by="tests", granted_at=now))
             return sessions.start(session, now, staff_id=staff_id)
+
+    def write_note(self, customer: str, text: str, userid: str = "zhang") -> None:
+        """Let a member write a follow-up note."""
+        now = self.clock.now()
+        with self.runtime.write() as session:
+            member = session.scalars(select(Staff).where(Staff.userid == userid)).one()
+            follow_ups.add(session, staff_viewer(session, member), customer, text, None, now)
+
+    def define_field(self, key: str, name: str, kind: str, **more: object) -> None:
+        """Let an administrator define a profile field."""
+        with self.runtime.write() as session:
+            session.add(ProfileField(key=key, name=name, kind=kind, created_at=self.clock.now(), **more))
 
     def scan(self, name: str = "林晓芸", **channel: object) -> str:
         """Let a customer scan a live code of zhang's; return his external_userid."""

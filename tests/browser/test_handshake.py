@@ -115,6 +115,11 @@ def test_a_plain_browser_is_told_to_open_wecom(window: OpenWindow, customer: str
     assert opened.client.calls == []
 
 
+def test_a_client_without_the_call_is_too_old(window: OpenWindow, customer: str) -> None:
+    opened = window(customer, refusals={"getCurExternalContact": "function not exist"}).open()
+    assert opened.state() == "企业微信版本太旧"
+
+
 def test_a_client_whose_web_view_cannot_read_the_sdk_is_too_old(window: OpenWindow, customer: str) -> None:
     opened = window(customer)
     opened.page.route(

@@ -4,6 +4,7 @@ import gzip
 import re
 from pathlib import Path
 
+import esprima
 import pytest
 from flask import Flask, Response
 from flask.testing import FlaskClient
@@ -139,3 +140,14 @@ def test_the_files_that_templates_name_are_there() -> None:
         parts |= set(re.findall(r"asset\('([^']+)'\)", template.read_text(encoding="utf-8")))
     for name in parts - set(assets.BUNDLES):
         assert (vendor_assets.ROOT / "static" / name).is_file(), name
+
+
+@pytest.mark.parametrize("name", [part for name in ("js/sidebar.js", "js/diag.js") for part in assets.BUNDLES[name]])
+def test_the_sidebar_s_scripts_are_of_2017(name: str) -> None:
+    """Some WeCom clients carry a web view of that age; the parser knows nothing younger."""
+    esprima.parseScript((vendor_assets.ROOT / "static" / name).read_text(encoding="utf-8"))
+
+
+def test_the_parser_would_notice_a_younger_word() -> None:
+    with pytest.raises(esprima.Error):
+        esprima.parseScript("const name = customer?.name;")

@@ -184,7 +184,7 @@
         values[holder.dataset.field] = holder.dataset.repeated ? now : now[0] || null;
       }
     });
-    await app.talk.json('PUT', app.profile.path('/fields'), { values: values, version: app.profile.version() });
+    await app.talk.json('PUT', app.profile.path('/fields'), { values: values });
     return '已保存';
   }
 

@@ -4,7 +4,7 @@
 
   const main = document.getElementById('main');
   const RETRY_S = [1, 2, 4, 8, 15, 30];
-  const POLL_MS = [600, 800, 1200, 2000, 3000, 3000, 4000, 5000, 5000, 5000];
+  const HINT_MS = 800;
   const FRESH_MS = 1500;
 
   let place = null; /* {entry, customer, sends} */
@@ -34,22 +34,23 @@
     }
   }
 
-  /* Fetch the profile until it is there: a customer who is new to us is asked for at WeCom meanwhile. */
+  /* Fetch the profile. A customer who is new to us is asked for at WeCom meanwhile; the skeleton says so. */
   async function load(mine) {
-    for (let turn = 0; mine === run; turn += 1) {
+    const hint = setTimeout(() => {
+      main.querySelectorAll('[data-hint]').forEach((item) => (item.hidden = false));
+    }, HINT_MS);
+    try {
       const html = await app.talk.html(path());
-      if (mine !== run) return;
-      draw(html);
-      if (!main.querySelector('[data-state="fetching"]')) return;
-      if (turn >= POLL_MS.length) throw new app.Problem('late');
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS[turn]));
+      if (mine === run) draw(html);
+    } finally {
+      clearTimeout(hint);
     }
   }
 
   function fail(problem) {
     if (problem instanceof app.Refusal) {
       if (problem.status === 404) show('not-found');
-      else show('failed', problem.message);
+      else show(problem.code.startsWith('wecom') ? 'late' : 'failed', problem.message);
     } else if (problem instanceof app.Problem) {
       if (problem.state === 'offline' && drawn) app.layers.toast('网络不通，显示的可能不是最新内容', { label: '重试', run: start });
       else show(problem.state, problem.detail);

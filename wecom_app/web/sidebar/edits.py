@@ -5,8 +5,7 @@ from typing import Annotated
 from flask import Blueprint, Response, jsonify, render_template
 from pydantic import Field
 
-from wecom_app.services import rep_edits, rep_sheet, undo
-from wecom_app.services.context import Context
+from wecom_app.services import library, rep_edits, rep_sheet, undo
 from wecom_app.services.rep_edits import EditDraft
 from wecom_app.web.api.schemas import Given
 from wecom_app.web.incoming import body
@@ -53,8 +52,7 @@ def edit_tags(external_userid: str) -> Response:
     edit, given = body(TagEdit), runtime()
     draft = EditDraft(tuple(edit.add), tuple(edit.remove), edit.version, edit.reason)
     with given.write() as session:
-        context = Context(given.queue, given.slugify, given.clock.now())
-        made = rep_edits.edit(session, context, current_viewer(), external_userid, draft)
+        made = rep_edits.edit(session, library.context(given), current_viewer(), external_userid, draft)
     return jsonify(change_set_id=made.change_set_id, version=made.version)
 
 

@@ -1,8 +1,11 @@
-"""The sidebar's view of one customer, from the local database only: profile, why a tag stands, timeline."""
+"""The sidebar's view of one customer, from the local database: profile, why a tag stands, timeline.
+
+Only for a customer whom we do not know yet is WeCom asked, for two seconds at most.
+"""
 
 from flask import Blueprint, render_template, request
 
-from wecom_app.services import rep_profile
+from wecom_app.services import on_demand, rep_profile
 from wecom_app.web.session import current_viewer, signed_in
 from wecom_app.web.sidebar import content
 from wecom_app.web.sidebar.paths import CUSTOMER
@@ -19,9 +22,9 @@ def register(blueprint: Blueprint) -> None:
 @signed_in()
 def profile(external_userid: str) -> str:
     """The customer as the viewer may see him; 404, always the same, where he may not."""
+    viewer = current_viewer()
+    found = on_demand.load(runtime(), viewer, external_userid)
     with runtime().read() as session:
-        viewer = current_viewer()
-        found = rep_profile.load(session, viewer, external_userid, runtime().clock.now())
         suggested = content.suggested(session, viewer, found.customer_id)
     return render_template("sidebar/profile.html", profile=found, suggested=suggested)
 
