@@ -159,6 +159,11 @@ class WeComError(AppError):
     http_status = 502
     default_message = "企业微信接口返回错误"
 
+    @property
+    def had_no_effect(self) -> bool:
+        """Whether WeCom surely did nothing, so that asking again cannot do a thing twice."""
+        return False
+
     def __init__(
         self,
         message: str | None = None,
@@ -185,6 +190,10 @@ class WeComUnavailable(WeComError):
     retryable = True
     default_message = "暂时连不上企业微信，系统会自动重试"
 
+    @property
+    def had_no_effect(self) -> bool:
+        return not self.settle_s
+
 
 class WeComThrottled(WeComError):
     """Over a limit of WeCom's or of our own budget; try again after `retry_after_s` seconds."""
@@ -193,6 +202,10 @@ class WeComThrottled(WeComError):
     http_status = 503
     retryable = True
     default_message = "企业微信接口调用已达上限，系统会稍后自动继续"
+
+    @property
+    def had_no_effect(self) -> bool:
+        return True
 
     def __init__(
         self,

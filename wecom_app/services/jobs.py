@@ -20,6 +20,7 @@ from wecom_app.services import (
     media_renewal,
     notices,
     remarks,
+    reminders,
     retention,
     robots,
     staff,
@@ -53,6 +54,7 @@ JOB_KINDS: Mapping[str, JobKind] = {
     robots.SEND_KIND: JobKind(robots.send, give_up_after=timedelta(days=1)),
     watch.KIND: JobKind(watch.run),
     expiry.KIND: JobKind(expiry.sweep),
+    reminders.KIND: JobKind(reminders.remind),
 }
 
 TICKS: Sequence[Tick] = (
@@ -60,5 +62,6 @@ TICKS: Sequence[Tick] = (
     Tick("retention", timedelta(minutes=10), retention.request),
     Tick("watch", timedelta(minutes=1), watch.request),
     Tick("expiry", timedelta(minutes=1), expiry.request),
+    Tick("reminders", timedelta(seconds=30), reminders.request),
 )
 """What the scheduler of each working process calls, and how often."""

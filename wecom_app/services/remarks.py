@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from wecom_app.domain import field_kinds
 from wecom_app.domain.access import Purpose
 from wecom_app.domain.remarks import MAX_LENGTH, MAX_PHONES, PARTS, Part, Verdict, judge
-from wecom_app.errors import InvalidInput, WeComError, WeComThrottled, WeComUnavailable
+from wecom_app.errors import InvalidInput, WeComError
 from wecom_app.models import Customer, Relation, RemarkEdit, Staff
 from wecom_app.services import cells, customers, sequence
 from wecom_app.services.access import Viewer, find_customer
@@ -171,8 +171,8 @@ def _note_failure(session: Session, plan: _Plan, error: WeComError, now: datetim
     row.reason = error.message
     if not error.retryable:
         row.state, row.finished_at = "failed", now
-    elif isinstance(error, WeComThrottled) or (isinstance(error, WeComUnavailable) and not error.settle_s):
-        # It never left: no try, and nothing that could still turn up there.
+    elif error.had_no_effect:
+        # No try, and nothing that could still turn up there.
         row.state, row.tries, row.pushed = "pending", row.tries - 1, dict(plan.pushed_before)
     session.flush()
 
