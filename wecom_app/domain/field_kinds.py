@@ -14,6 +14,8 @@ MAX_TEXT = 500
 MAX_REGION_NAME = 20
 LARGEST = Decimal("1e15")
 FINEST = Decimal("0.000001")
+MOST_DIGITS = 15
+"""What a number in JSON carries without loss."""
 LEAP_YEAR = 2000
 """Stands in for the year of a birthday without one, so that 29 February is a day."""
 FIRST_YEAR = 1900
@@ -103,6 +105,8 @@ def _number(value: object) -> str:
     if number != number.quantize(FINEST):
         raise ValueError("最多六位小数")
     text = f"{number.quantize(FINEST):f}".rstrip("0").rstrip(".")
+    if sum(character.isdigit() for character in text) > MOST_DIGITS:
+        raise ValueError(f"最多 {MOST_DIGITS} 位数字")
     return "0" if text in ("-0", "") else text
 
 

@@ -12,12 +12,14 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.domain import explaining, field_kinds
+from wecom_app.domain.access import Purpose
 from wecom_app.domain.tagging import Source
 from wecom_app.domain.vocabulary import SourceKind
 from wecom_app.domain.words import FILLED_BY
 from wecom_app.errors import InvalidInput
 from wecom_app.models import ProfileField, ProfileValue
 from wecom_app.services import customers, rep_rows
+from wecom_app.services.access import Viewer, find_customer
 from wecom_app.services.rep_rows import Names, run
 from wecom_app.services.rep_views import FieldValue, FieldView
 
@@ -71,6 +73,14 @@ def put(session: Session, customer_id: int, given: Given, source: Source, now: d
     return changed
 
 
+def fill(
+    session: Session, viewer: Viewer, external_userid: str, given: Given, now: datetime, *, via: str = "sidebar"
+) -> list[str]:
+    """Set fields as a member; raise NotInSight where he may not edit the customer, else as `put`."""
+    customer = find_customer(session, viewer, external_userid, Purpose.EDIT).customer
+    return put(session, customer.id, given, Source(SourceKind.MANUAL, via, viewer.userid or viewer.name), now)
+
+
 def history(session: Session, customer_id: int, *, before_id: int | None = None, limit: int = 50) -> list[PastValue]:
     """Return the values that stand and stood, newest first."""
     query = (
@@ -82,19 +92,38 @@ def history(session: Session, customer_id: int, *, before_id: int | None = None,
     )
     if before_id is not None:
         query = query.where(ProfileValue.id < before_id)
-    return [
-        PastValue(
-            id=row.id,
-            key=key,
-            kind=kind,
-            value=row.value,
-            source=Source(SourceKind(row.source_kind), row.source_ref or "", row.actor),
-            set_at=row.set_at,
-            ended_at=row.ended_at,
-            ended_by=row.ended_by,
+    return [_past(row, key, kind) for row, key, kind in session.execute(query)]
+
+
+def present(session: Session, customer_id: int) -> list[tuple[ProfileField, list[PastValue]]]:
+    """Return the fields in use that are filled in, in their order, with what stands there."""
+    query = (
+        select(ProfileField, ProfileValue)
+        .join(ProfileValue, ProfileValue.field_id == ProfileField.id)
+        .where(
+            ProfileValue.customer_id == customer_id,
+            ProfileValue.ended_at.is_(None),
+            ProfileField.archived_at.is_(None),
         )
-        for row, key, kind in session.execute(query)
-    ]
+        .order_by(ProfileField.position, ProfileField.id, ProfileValue.position, ProfileValue.id)
+    )
+    found: dict[int, tuple[ProfileField, list[PastValue]]] = {}
+    for field, row in session.execute(query):
+        found.setdefault(field.id, (field, []))[1].append(_past(row, field.key, field.kind))
+    return list(found.values())
+
+
+def _past(row: ProfileValue, key: str, kind: str) -> PastValue:
+    return PastValue(
+        id=row.id,
+        key=key,
+        kind=kind,
+        value=row.value,
+        source=Source(SourceKind(row.source_kind), row.source_ref or "", row.actor),
+        set_at=row.set_at,
+        ended_at=row.ended_at,
+        ended_by=row.ended_by,
+    )
 
 
 def _fields(session: Session, given: Given) -> dict[str, ProfileField]:

@@ -4,12 +4,26 @@ from functools import partial
 
 from flask import Blueprint, Response, jsonify
 
-from wecom_app.web.api import bot, change_sets, channels, content, customers, openapi, repair, sync, tags
+from wecom_app.web.api import (
+    bot,
+    change_sets,
+    channels,
+    content,
+    customer_fields,
+    customers,
+    openapi,
+    profile_fields,
+    repair,
+    sync,
+    tags,
+)
 from wecom_app.web.api.endpoint import PREFIX, serve
 
 ENDPOINTS = (
     *customers.ENDPOINTS,
     *change_sets.ENDPOINTS,
+    *profile_fields.ENDPOINTS,
+    *customer_fields.ENDPOINTS,
     *tags.ENDPOINTS,
     *channels.ENDPOINTS,
     *content.ENDPOINTS,
