@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import select
 
 from tests.flows.company import Company
 from tests.flows.watching import ROBOT, look, open_watched, pass_minutes, said
 from wecom_app.cli import main
 from wecom_app.clock import ManualClock
-from wecom_app.services import bot_settings, digest
+from wecom_app.models import Staff
+from wecom_app.services import bot_settings, digest, follow_ups
+from wecom_app.services.access import staff_viewer
 from wecom_app.services.bot_settings import Choices
 from wecom_app.services.runtime import SimulatedCrash
 
@@ -36,8 +39,13 @@ def play_a_day(company: Company) -> None:
     channel = company.make_channel()
     tagged = company.simulator.scan(channel["config_id"], name="林晓芸")["external_userid"]
     company.simulator.scan(channel["config_id"], name="赵敏")
-    company.simulator.act("wang", "add", name="陈晨", add_way=3)
+    followed = company.simulator.act("wang", "add", name="陈晨", add_way=3)["external_userid"]
     company.settle()
+    with company.runtime.write() as session:
+        viewer = staff_viewer(session, session.execute(select(Staff).where(Staff.userid == "wang")).scalar_one())
+        now = company.clock.now()
+        follow_ups.add(session, viewer, followed, "回电", now + timedelta(days=1), now)
+        follow_ups.add(session, viewer, followed, "再回电", now + timedelta(days=3), now)
     company.post(f"/customers/{tagged}/tags", {"add": company.make_tags("护肤")}, expect=200)
     company.settle()
 
@@ -52,6 +60,7 @@ def test_yesterday_is_told_in_figures_and_without_names(company: Company) -> Non
         "新客户：3 位（门店海报 2、名片分享 1）",
         "已打标：1 位（33%），未打标 2 位",
         "欢迎语未送达：0 条",
+        "今天待跟进：1 条",
         "处理失败：任务 0 个，回调 0 条，标签推送 0 个",
         "正在告警：无",
     ]

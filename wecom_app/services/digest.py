@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.days import day_bounds, local
-from wecom_app.models import Alert, CustomerTag, RobotMessage, Welcome
+from wecom_app.models import Alert, CustomerTag, FollowUp, RobotMessage, Welcome
 from wecom_app.services import bot_settings, newcomers, robots
 from wecom_app.services.alert_conditions import MISSED, TITLES
 from wecom_app.services.leftovers import leftovers_of
@@ -46,6 +46,7 @@ def words(session: Session, queue: JobQueue, now: datetime, time_zone: str) -> s
     new = newcomers.count(session, begin, end, now)
     lines = [f"**客户日报** {day:%m-%d}（周{WEEKDAYS[day.weekday()]}）", *_newcomer_lines(new)]
     lines.append(f"欢迎语未送达：{_count_misses(session, begin, end)} 条")
+    lines.append(f"今天待跟进：{_count_due(session, day_bounds(now, time_zone)[1])} 条")
     left = leftovers_of(session, queue)
     dead = session.execute(select(func.count()).select_from(CustomerTag).where(CustomerTag.dead)).scalar_one()
     lines.append(f"处理失败：任务 {left.jobs.total()} 个{left.more}，回调 {left.events} 条，标签推送 {dead} 个")
@@ -75,6 +76,16 @@ def _count_misses(session: Session, begin: datetime, end: datetime) -> int:
         select(func.count())
         .select_from(Welcome)
         .where(Welcome.received_at >= begin, Welcome.received_at < end, Welcome.status.in_(MISSED))
+    )
+    return session.execute(query).scalar_one()
+
+
+def _count_due(session: Session, end: datetime) -> int:
+    """Count the follow-ups whose date has come, or comes today, and which are not done."""
+    query = (
+        select(func.count())
+        .select_from(FollowUp)
+        .where(FollowUp.remind_at < end, FollowUp.done_at.is_(None), FollowUp.deleted_at.is_(None))
     )
     return session.execute(query).scalar_one()
 
