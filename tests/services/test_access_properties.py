@@ -1,4 +1,4 @@
-"""Whom a viewer reaches in random companies, against a second reading of the rules that shares no code with the first."""
+"""Whom a viewer reaches in random companies, against a second reading of the rules that shares no code with ours."""
 
 import os
 import shutil
@@ -103,7 +103,9 @@ def reused(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     database.close()
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 @given(corp=corps(), data=st.data())
 def test_whom_a_viewer_reaches_is_what_the_rules_say(reused: Database, corp: Corp, data: st.DataObject) -> None:
     _write(reused, corp)

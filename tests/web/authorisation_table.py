@@ -185,6 +185,9 @@ ROUTES: Mapping[str, str] = {
     "POST /admin/content/preview": "console: read",
     "GET /admin/content/tags": "console: read",
     "POST /admin/content/try": "console: read",
+    "GET /admin/roles": "console: read",
+    "GET /admin/roles/<int:staff_id>": "console: read",
+    "POST /admin/roles/<int:staff_id>": "console: write",
     # The API.
     "GET /api/v1/openapi.json": "key: none",
     "GET /api/v1/alerts": "key: read",

@@ -122,7 +122,7 @@ def grant(
 def revoke(_: Settings, database: Database, now: datetime, userid: str, role: str) -> None:
     """收回角色。"""
     with database.write() as session:
-        found = roles.revoke(session, userid, Role(role))
+        found = roles.revoke(session, userid, Role(role), audit.COMMAND, now)
         audit.record_command(session, "role.revoke", f"staff:{found.staff_id}", {"role": role}, now=now)
     click.echo(f"{_who(found)}：{_roles(found)}")
 

@@ -60,7 +60,13 @@ GROUPS: tuple[Group, ...] = (
             Entry("content", "内容库", "admin.content", frozenset({Role.ADMIN, Role.AUDITOR})),
         ),
     ),
-    Group("系统", (Entry("home", "概况", "admin.home", frozenset(CONSOLE), things_to_do),)),
+    Group(
+        "系统",
+        (
+            Entry("home", "概况", "admin.home", frozenset(CONSOLE), things_to_do),
+            Entry("roles", "角色与权限", "admin.roles", frozenset({Role.ADMIN, Role.AUDITOR})),
+        ),
+    ),
 )
 
 

@@ -34,6 +34,7 @@ KINDS: Mapping[str, NoticeKind] = {
     "content.copied": NoticeKind("已复制为草稿，可在这里修改"),
     "content.archived": NoticeKind("内容已归档，不再推荐", "admin.content_restore", "item_id"),
     "content.restored": NoticeKind("内容已恢复"),
+    "roles.saved": NoticeKind("角色已保存，立即生效"),
     "undo.all": NoticeKind("已撤销，标签恢复到修改之前"),
     "undo.some": NoticeKind("已撤销一部分；之后又改过的标签保持现状"),
     "undo.none": NoticeKind("没有可撤销的：这些标签之后又改过，保持现状"),
