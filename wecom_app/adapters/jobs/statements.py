@@ -1,6 +1,6 @@
 """The embedded engine's statements on the `job` table, built once and given only parameters when they run."""
 
-from collections.abc import Sequence
+from functools import cache
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -73,7 +73,8 @@ def _next_of(lane: str) -> Select[Any]:
     return select(chosen.subquery().c.id)
 
 
-def claim(lanes: Sequence[str]) -> Executable:
+@cache
+def claim(lanes: tuple[str, ...]) -> Executable:
     """Take the next jobs: parameters now, until, owner and a `free_<lane>` for each lane."""
     ids: Select[Any] | CompoundSelect[Any] = union_all(*[_next_of(lane) for lane in lanes])
     return (
@@ -99,12 +100,14 @@ def claim(lanes: Sequence[str]) -> Executable:
     )
 
 
-def lanes_with_due(lanes: Sequence[str]) -> Executable:
+@cache
+def lanes_with_due(lanes: tuple[str, ...]) -> Executable:
     """Name the lanes in which a job could be claimed: parameter now."""
     return union_all(*[select(literal(lane).label("lane")).where(exists(_due(lane)[1])) for lane in lanes])
 
 
-def next_due(lanes: Sequence[str]) -> Executable:
+@cache
+def next_due(lanes: tuple[str, ...]) -> Executable:
     """Find when the earliest job falls due that nothing but time holds back."""
     ready, rows = _ready()
     return rows.where(ready.c.lane.in_(lanes)).with_only_columns(func.min(ready.c.run_at))
