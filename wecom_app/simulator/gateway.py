@@ -24,6 +24,8 @@ HANGING_S = 30.0
 """How long a `timeout` fault keeps a caller that waits without limit."""
 BAD_GATEWAY = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>nginx</body>\r\n</html>\r\n"
 NOT_JSON = "<!DOCTYPE html><html><body>系统维护中</body></html>"
+PARTIAL_KINDS = frozenset({"partial", "partial_lost"})
+LOST_KINDS = frozenset({"lost_reply", "partial_lost"})
 SECRET_PARAMETERS = frozenset({"access_token", "corpsecret", "key", "code"})
 
 
@@ -89,7 +91,7 @@ class Gateway:
                 result = self._handle(call, endpoint, plan)
             except ApiError as error:
                 result = self._refusal(call, endpoint, error)
-        if plan.kind == "lost_reply":
+        if plan.kind in LOST_KINDS:
             raise LostReply
         if _is_late(plan, read_timeout_s):
             raise TimedOut
@@ -137,13 +139,13 @@ class Gateway:
             raise ApiError(plan.errcode)
         if plan.kind == "silent_ok":
             return success(dict(endpoint.defaults))
-        if plan.kind == "partial":
+        if plan.kind in PARTIAL_KINDS:
             for name in endpoint.request_lists:
                 call.body = _halved(call.body, name)
         result = self._apply(call, endpoint)
         if isinstance(result, Response):
             return result
-        if plan.kind == "partial" and endpoint.answer_list:
+        if plan.kind in PARTIAL_KINDS and endpoint.answer_list:
             result = _halved(result, endpoint.answer_list)
         return success(result, wrong_json=call.wrong_json)
 

@@ -53,6 +53,7 @@ KIND_LABELS = {
     "errcode": "返回错误码",
     "latency": "变慢",
     "lost_reply": "回包丢失",
+    "partial_lost": "只做了一半且回包丢失",
     "lost_request": "请求丢失",
     "silent_ok": "假成功",
     "partial": "只生效一部分",
