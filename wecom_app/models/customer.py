@@ -88,7 +88,7 @@ class Relation(Base):
     remark_mobiles: Mapped[list[Any] | None]
     remark_company: Mapped[str | None] = mapped_column(String(64))
     opened_at: Mapped[datetime]
-    """When we first heard of the present epoch."""
+    """When the present epoch began, as far as events tell; before the first look shows `epoch_at`."""
     lost_at: Mapped[datetime | None]
     lost_by: Mapped[str | None] = mapped_column(String(8))
     epoch_at: Mapped[datetime | None]

@@ -100,7 +100,7 @@ def _open(session: Session, context: Context, event: Message, *, half: bool) -> 
         return
     relation = subject.relation
     if subject.is_new or _is_re_add(relation, event.occurred_at):
-        relations.open_epoch(session, relation, context.now, half=half)
+        relations.open_epoch(session, relation, context.now, half=half, began_at=context.occurred_at)
     elif relation.lost_at is None and relation.half and not half:
         relations.confirm_half(session, relation, context.now)
     if relation.lost_at is not None:
@@ -149,7 +149,10 @@ def _close(session: Session, context: Context, event: Message, lost_by: str) -> 
 
 
 def _began(relation: Relation) -> datetime:
-    """WeCom's createtime where known; before the first look our own time of hearing, cut to its seconds."""
+    """WeCom's createtime where known; before the first look the event's time, cut to its seconds.
+
+    Not the time of handling: the callback that ends the relation may be waiting already.
+    """
     return (relation.epoch_at or relation.opened_at).replace(microsecond=0)
 
 
@@ -159,7 +162,9 @@ def _edited(session: Session, context: Context, event: Message) -> None:
     if subject is None:
         return
     if subject.is_new:
-        relations.open_epoch(session, subject.relation, context.now)
+        relations.open_epoch(session, subject.relation, context.now, began_at=context.occurred_at)
+        # The two may have been friends for years; the first look tells.
+        subject.relation.linked = True
     remarks.challenge(session, subject.relation, context.occurred_at)
     _look(session, context, subject.relation)
 

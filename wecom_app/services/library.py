@@ -4,14 +4,15 @@
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.keys import make_key
 from wecom_app.domain.vocabulary import PUSHED, Mirror, Owner, Scope, Selection
-from wecom_app.errors import WeComRejected, WeComTagGone
+from wecom_app.errors import WeComRejected, WeComTagGone, WeComUnavailable
 from wecom_app.models import Tag, TagGroup, TagOperation
 from wecom_app.services import cells, taxonomy
 from wecom_app.services.context import Context
@@ -63,35 +64,59 @@ def _request_again(runtime: Runtime, group_id: int) -> None:
 
 
 def pull(runtime: Runtime, _args: JobArgs) -> None:
-    """Read the whole library: new groups and tags come in, names and orders follow WeCom, the gone are buried.
+    """Read the whole library: the gone are buried, new groups and tags come in, names and orders follow WeCom.
 
-    Nothing is taken for deleted because a list does not name it: WeCom is asked about each by id.
+    Nothing is taken for deleted because a list does not name it: WeCom is asked about each by id. That comes
+    first, since a new tag may bear the name of a deleted one.
     """
-    absent = take(runtime, runtime.wecom.list_corp_tags())
+    groups = runtime.wecom.list_corp_tags()
+    with runtime.read() as session:
+        absent = _absent(session, groups)
     if absent:
         confirm(runtime, frozenset(absent))
+    take(runtime, groups)
 
 
-def take(runtime: Runtime, groups: Sequence[CorpTagGroup]) -> list[int]:
-    """Write down what WeCom's list shows; return our tags that it does not name."""
+def take(runtime: Runtime, groups: Sequence[CorpTagGroup]) -> None:
+    """Write down what WeCom's list shows; what it does not name stays as it is."""
+    listed = frozenset(group.id for group in groups)
     with runtime.write() as session:
         for group in groups:
-            _take_group(session, context(runtime), group)
-        return _absent(session, groups)
+            _take_group(session, context(runtime), group, listed)
 
 
-def confirm(runtime: Runtime, tag_ids: frozenset[int]) -> frozenset[int]:
-    """Ask WeCom about tags by id, bury those that are deleted, and return those it still has."""
+@dataclass(frozen=True)
+class Fate:
+    """What WeCom says of tags that seemed to be missing."""
+
+    alive: frozenset[int] = frozenset()
+    held: frozenset[int] = frozenset()
+    """Deleted at WeCom, but so many at once that the guard has not let us bury them."""
+
+    def joined(self, other: "Fate") -> "Fate":
+        """Return what is known after a further question."""
+        return Fate(self.alive | other.alive, self.held | other.held)
+
+
+NOBODY_ASKED = Fate()
+
+
+def confirm(runtime: Runtime, tag_ids: frozenset[int]) -> Fate:
+    """Ask WeCom about tags by id, and bury those that it says are deleted.
+
+    Raises WeComUnavailable where the answer leaves out a tag that it was asked about: silence proves nothing.
+    """
     with runtime.read() as session:
         rows = session.execute(
             select(Tag.id, Tag.wecom_tag_id).where(Tag.id.in_(tag_ids), Tag.wecom_tag_id.is_not(None))
         ).all()
     alive = _alive(runtime, [row.wecom_tag_id for row in rows if row.wecom_tag_id])
     gone = [row.id for row in rows if row.wecom_tag_id not in alive]
-    if gone and _within_guard(runtime, len(gone)):
+    is_held = bool(gone) and not _within_guard(runtime, len(gone))
+    if gone and not is_held:
         with runtime.write() as session:
             bury(session, context(runtime), gone)
-    return frozenset(row.id for row in rows if row.wecom_tag_id in alive)
+    return Fate(frozenset(tag_ids - set(gone)), frozenset(gone if is_held else ()))
 
 
 def bury(session: Session, given: Context, tag_ids: Sequence[int]) -> None:
@@ -168,10 +193,10 @@ def _block(runtime: Runtime, tags: Iterable[Tag], reason: str) -> None:
         session.execute(update(Tag).where(Tag.id.in_([tag.id for tag in tags])).values(blocked=reason[:200]))
 
 
-def _take_group(session: Session, given: Context, standing: CorpTagGroup) -> None:
+def _take_group(session: Session, given: Context, standing: CorpTagGroup, listed: frozenset[str]) -> None:
     group = session.execute(
         select(TagGroup).where(TagGroup.wecom_group_id == standing.id)
-    ).scalar_one_or_none() or _group_by_name(session, standing)
+    ).scalar_one_or_none() or _group_by_name(session, standing, listed)
     if group is None:
         group = _new_group(session, given, standing)
     if group.mirror == Mirror.NONE:
@@ -184,11 +209,15 @@ def _take_group(session: Session, given: Context, standing: CorpTagGroup) -> Non
         _take_tag(session, given, group, tag)
 
 
-def _group_by_name(session: Session, standing: CorpTagGroup) -> TagGroup | None:
+def _group_by_name(session: Session, standing: CorpTagGroup, listed: frozenset[str]) -> TagGroup | None:
+    """Return our group of this name, unless WeCom has it under another id.
+
+    A group goes with its last tag: made anew it has another id, and is the same group to us.
+    """
     return session.execute(
         select(TagGroup).where(
             TagGroup.name == standing.name,
-            TagGroup.wecom_group_id.is_(None),
+            or_(TagGroup.wecom_group_id.is_(None), TagGroup.wecom_group_id.not_in(listed)),
             TagGroup.archived_at.is_(None),
             TagGroup.gone_at.is_(None),
         )
@@ -217,7 +246,12 @@ def _new_group(session: Session, given: Context, standing: CorpTagGroup) -> TagG
 def _take_tag(session: Session, given: Context, group: TagGroup, standing: CorpTag) -> None:
     tag = session.execute(select(Tag).where(Tag.wecom_tag_id == standing.id)).scalar_one_or_none()
     if tag is None:
-        tag = _tag_by_name(session, group, standing) or _new_tag(session, given, group, standing)
+        namesake = _tag_by_name(session, group, standing)
+        if namesake is not None and namesake.wecom_tag_id is not None:
+            # A deleted tag holds the name until its burial is approved.
+            log.warning("library.name_held", wecom_tag_id=standing.id)
+            return
+        tag = namesake or _new_tag(session, given, group, standing)
         tag.wecom_tag_id = standing.id
     tag.position = standing.order
     tag.name = standing.name
@@ -229,7 +263,6 @@ def _tag_by_name(session: Session, group: TagGroup, standing: CorpTag) -> Tag | 
         select(Tag).where(
             Tag.group_id == group.id,
             Tag.name == standing.name,
-            Tag.wecom_tag_id.is_(None),
             Tag.archived_at.is_(None),
             Tag.gone_at.is_(None),
         )
@@ -259,7 +292,10 @@ def _absent(session: Session, groups: Iterable[CorpTagGroup]) -> list[int]:
 
 
 def _alive(runtime: Runtime, wecom_tag_ids: Sequence[str]) -> set[str]:
-    """Return which of the tags WeCom still has; an unknown id fails a whole query, so it is halved."""
+    """Return which of the tags WeCom still has; an unknown id fails a whole query, so it is halved.
+
+    Only `deleted` or a refusal of the very id (40068) means that a tag is gone.
+    """
     if not wecom_tag_ids:
         return set()
     try:
@@ -269,6 +305,11 @@ def _alive(runtime: Runtime, wecom_tag_ids: Sequence[str]) -> set[str]:
             return set()
         middle = len(wecom_tag_ids) // 2
         return _alive(runtime, wecom_tag_ids[:middle]) | _alive(runtime, wecom_tag_ids[middle:])
+    named = {tag.id for group in groups for tag in group.tags}
+    if not named.issuperset(wecom_tag_ids):
+        raise WeComUnavailable(
+            "企业微信的回答里少了所查的标签，系统会自动重试", api="externalcontact/get_corp_tag_list"
+        )
     return {tag.id for group in groups if not group.deleted for tag in group.tags if not tag.deleted}
 
 

@@ -96,9 +96,11 @@ def find_observed(session: Session, wecom_tag_ids: Iterable[str]) -> tuple[set[i
     return {row.id for row in rows}, len(rows) < len(ids)
 
 
-def load(session: Session, relation: Relation, observed: set[int]) -> dict[UnitKey, LookUnit]:
+def load(
+    session: Session, relation: Relation, observed: set[int], left_out: frozenset[int] = frozenset()
+) -> dict[UnitKey, LookUnit]:
     """Return every unit of a mirrored group that has a row on this relation or was seen on it."""
-    rows = _rows(session, relation)
+    rows = [row for row in _rows(session, relation) if row["tag_id"] not in left_out]
     facts = load_facts(session, {*observed, *(row["tag_id"] for row in rows)})
     units: dict[UnitKey, LookUnit] = {}
     for tag_id in observed:

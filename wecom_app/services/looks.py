@@ -17,6 +17,7 @@ from wecom_app.domain.vocabulary import PUSHED, SourceKind
 from wecom_app.models import CustomerTag, Relation, Staff, SyncConflict, TagOperation
 from wecom_app.services import cells, look_units, sequence, tagging
 from wecom_app.services.history import Act
+from wecom_app.services.library import NOBODY_ASKED, Fate
 from wecom_app.services.look_units import LookUnit, Row
 from wecom_app.services.ports import JobQueue
 from wecom_app.services.tag_units import UnitKey, blank_row
@@ -47,16 +48,16 @@ def apply_look(
     *,
     queue: JobQueue,
     now: datetime,
-    in_library: frozenset[int] = frozenset(),
+    fate: Fate = NOBODY_ASKED,
 ) -> Outcome:
     """Merge what WeCom shows of one relation; `seq` was drawn before WeCom was asked.
 
-    A tag that disappeared may have been taken off this relation or deleted altogether. Unless it is named
-    in `in_library`, it comes back as a suspect and the look is not applied.
+    A tag that disappeared may have been taken off this relation or deleted altogether. Unless `fate` tells,
+    it comes back as a suspect and the look is not applied; one that is held is left out.
     """
     observed, unknown = look_units.find_observed(session, wecom_tag_ids)
-    units = look_units.load(session, relation, observed)
-    suspects = _suspects(units) - in_library
+    units = look_units.load(session, relation, observed, fate.held)
+    suspects = _suspects(units) - fate.alive
     if suspects:
         return Outcome(unknown_tags=unknown, suspects=suspects)
     state = look_units.relation_state(relation)
@@ -66,7 +67,7 @@ def apply_look(
     }
     _note_conflicts(session, relation, units, merges, now)
     if _adopt(session, relation, units, merges, queue=queue, now=now):
-        units = look_units.load(session, relation, observed)
+        units = look_units.load(session, relation, observed, fate.held)
     seen = sequence.draw(session)
     settled = [unit for key, unit in units.items() if key in merges and merges[key].skipped is None]
     _settle(session, relation, settled, seen, now)

@@ -3,7 +3,7 @@
 Called by `services.sync`. The answer closes nothing: only a look taken after it does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -101,10 +101,13 @@ class Push:
 
     def halves(self) -> "tuple[Push, Push]":
         """Return two calls that together say the same."""
-        middle = len(self.tag_ids) // 2
-        return self._only(self.tag_ids[:middle]), self._only(self.tag_ids[middle:])
+        return self.split(self.tag_ids[: len(self.tag_ids) // 2])
 
-    def _only(self, tag_ids: list[int]) -> "Push":
+    def split(self, tag_ids: Collection[int]) -> "tuple[Push, Push]":
+        """Return two calls: one with these tags, one with the others."""
+        return self._only(tag_ids), self._only(set(self.tag_ids).difference(tag_ids))
+
+    def _only(self, tag_ids: Collection[int]) -> "Push":
         return replace(
             self,
             add={tag_id: name for tag_id, name in self.add.items() if tag_id in tag_ids},

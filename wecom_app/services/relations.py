@@ -16,12 +16,15 @@ MAX_STATE = 64
 CHANNEL = select(Channel).where(Channel.state == bindparam("state"))
 
 
-def open_epoch(session: Session, relation: Relation, now: datetime, *, half: bool = False) -> None:
+def open_epoch(
+    session: Session, relation: Relation, now: datetime, *, half: bool = False, began_at: datetime | None = None
+) -> None:
     """Begin a new epoch of a relation; a full one gets a cell for every tag the customer has."""
     relation.life_seq = sequence.draw(session)
     relation.seen_seq = relation.seen_seq if relation.lost_at is not None else 0
     relation.half = half
-    relation.opened_at = now
+    relation.opened_at = began_at or now
+    relation.linked = False
     relation.lost_at = None
     relation.lost_by = None
     relation.epoch_at = None

@@ -5,7 +5,6 @@ Called by `services.sync` with every answer of `externalcontact/get`, in one tra
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -14,6 +13,7 @@ from wecom_app.domain.vocabulary import HANDED_OVER
 from wecom_app.models import CustomerTag, Deployment, Relation
 from wecom_app.services import customers, intention_cards, looks, relations, remarks, sequence, sources, staff
 from wecom_app.services.context import Context
+from wecom_app.services.library import NOBODY_ASKED, Fate
 from wecom_app.services.ports import ContactDetails, FollowUser
 
 
@@ -35,7 +35,7 @@ def take_in(
     seq: int,
     generations: Mapping[int, int],
     *,
-    in_library: frozenset[int] = frozenset(),
+    fate: Fate = NOBODY_ASKED,
 ) -> Seen:
     """Write down the answer; `seq` was drawn, and `generations` (relation → dirt) noted, before asking.
 
@@ -59,7 +59,7 @@ def take_in(
             seq,
             queue=context.queue,
             now=context.now,
-            in_library=in_library,
+            fate=fate,
         )
         seen.look_again = seen.look_again or outcome.stale
         seen.unknown_tags = seen.unknown_tags or outcome.unknown_tags
@@ -79,7 +79,6 @@ def _relation(
     relation = customers.find_relation(session, customer_id, staff_id)
     if relation is None:
         relation = customers.new_relation(session, customer_id, staff_id, context.now)
-        relation.linked = follower.createtime < _live_since(session, context.now)
         _begin(session, context, relation, follower)
     elif relation.lost_at is not None:
         if follower.createtime <= relation.lost_at:
@@ -93,6 +92,8 @@ def _relation(
     elif relation.half:
         relations.confirm_half(session, relation, context.now)
         intention_cards.plan(session, context, relation)
+    elif relation.linked and relation.epoch_at is None:
+        relation.linked = _is_linked(session, context, follower)
     relation.epoch_at = follower.createtime
     relation.add_way = follower.add_way
     if relation.state is None and follower.state:
@@ -101,7 +102,8 @@ def _relation(
 
 
 def _begin(session: Session, context: Context, relation: Relation, follower: FollowUser) -> None:
-    relations.open_epoch(session, relation, context.now)
+    relations.open_epoch(session, relation, context.now, began_at=follower.createtime)
+    relation.linked = _is_linked(session, context, follower)
     relation.epoch_at = follower.createtime
 
 
@@ -138,7 +140,7 @@ def _has_other_relations(session: Session, relation: Relation) -> bool:
     return session.execute(others.limit(1)).first() is not None
 
 
-def _live_since(session: Session, now: datetime) -> datetime:
-    """Return when this deployment began: relations older than that are of the first link."""
+def _is_linked(session: Session, context: Context, follower: FollowUser) -> bool:
+    """Return whether a relation is older than this deployment, and so of the first link."""
     began = session.execute(select(Deployment.created_at)).scalar_one_or_none()
-    return began or now
+    return follower.createtime < (began or context.now)

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
@@ -21,6 +21,7 @@ from wecom_app.errors import (
 )
 from wecom_app.models import Customer, Relation
 from wecom_app.services import cells, customers, library, pushes, sequence, sightings
+from wecom_app.services.library import NOBODY_ASKED
 from wecom_app.services.ports import ContactDetails, JobArgs
 from wecom_app.services.pushes import Answer, Push
 from wecom_app.services.runtime import Runtime
@@ -89,7 +90,7 @@ def _take_in(
     runtime: Runtime, customer_id: int, question: Question, details: ContactDetails
 ) -> tuple[Seen, list[Push]]:
     """Write down and merge what was seen; return what came of it and the calls to make next."""
-    in_library: frozenset[int] = frozenset()
+    fate = NOBODY_ASKED
     while True:
         with runtime.write() as session:
             seen = sightings.take_in(
@@ -99,11 +100,12 @@ def _take_in(
                 details,
                 question.seq,
                 question.generations,
-                in_library=in_library,
+                fate=fate,
             )
-            planned = pushes.plan(session, customer_id, before_first_look=False, now=runtime.clock.now())
+            if not seen.suspects:
+                planned = pushes.plan(session, customer_id, before_first_look=False, now=runtime.clock.now())
         if seen.suspects:
-            in_library = in_library | library.confirm(runtime, seen.suspects)
+            fate = fate.joined(library.confirm(runtime, seen.suspects))
             continue
         if seen.unknown_tags:
             library.pull(runtime, {})
@@ -155,13 +157,23 @@ def _send(runtime: Runtime, push: Push) -> Answered:
         error.retry_after_s = error.settle_s or None
         raise NoAnswer(push, Answer(counts=False, refused=not error.settle_s, reason=error.message), error) from None
     except WeComTagGone as error:
-        library.confirm(runtime, frozenset(push.tag_ids))
-        return [(push, Answer(refused=True, reason=error.message))]
+        return _tag_gone(runtime, push, error)
     except WeComGone as error:
         return [(push, Answer(refused=True, reason=error.message))]
     except WeComRejected as error:
         return _halve(runtime, push, error)
     return [(push, Answer())]
+
+
+def _tag_gone(runtime: Runtime, push: Push, error: WeComTagGone) -> Answered:
+    """Find out which tags are gone: these are buried, or given up while their burial waits for approval."""
+    refused = Answer(refused=True, reason=error.message)
+    try:
+        held = library.confirm(runtime, frozenset(push.tag_ids)).held
+    except WeComError as failure:
+        raise NoAnswer(push, replace(refused, counts=False), failure) from None
+    given_up, rest = push.split(held)
+    return [(given_up, replace(refused, final=True)), (rest, refused)] if held else [(push, refused)]
 
 
 def _halve(runtime: Runtime, push: Push, error: WeComError) -> Answered:
