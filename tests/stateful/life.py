@@ -1,0 +1,367 @@
+"""Everything that may happen to a corp, act by act, with the judge looking on.
+
+The state machine calls these acts at random; a pinned history calls them one after another.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from sqlalchemy import select
+
+from tests.stateful.corp import CARD, CUSTOMERS, FRIENDSHIPS, GROUPS, LEVELS, LONG_AGO, NOTES, Corp, open_corp
+from tests.stateful.judge import Judge
+from tests.stateful.ledger import UnitKey
+from wecom_app.domain.tagging import Source
+from wecom_app.domain.vocabulary import SourceKind
+from wecom_app.models import Customer, Tag
+from wecom_app.services import tagging
+from wecom_app.services.history import Act
+from wecom_app.services.runtime import SimulatedCrash
+from wecom_app.services.tagging import TagChange
+from wecom_app.simulator.events import Event
+
+BEFORE_PUSH, AFTER_PUSH = "sync.before_push", "sync.after_push"
+AFTER_LOOK, AFTER_MERGE = "sync.after_look", "sync.after_merge"
+POINTS = (
+    *(BEFORE_PUSH, AFTER_PUSH, AFTER_LOOK, AFTER_MERGE),
+    *("event.before_commit", "event.after_commit", "library.before_create", "library.after_create"),
+)
+MARK, GET, LIBRARY = "externalcontact/mark_tag", "externalcontact/get", "externalcontact/get_corp_tag_list"
+CRASH = "crash"
+PATIENCE = (70, 70, 70, 70, 3700, 70, 3700)
+"""How long it may take until no job waits: WeCom shuts an API for a minute, or for an hour if it was called again."""
+Doing = tuple[Any, ...]
+"""The name of an act of `Life` and its arguments, to be done at a named point of the application's code."""
+
+
+Parameters = ParamSpec("Parameters")
+
+
+class Interrupted(BaseException):
+    """A check failed in the middle of the application's code, which must not take it for a failed job."""
+
+
+def act(doing: "Callable[Concatenate[Life, Parameters], None]") -> "Callable[Concatenate[Life, Parameters], None]":
+    """Write a call down as a line of the history, so that it can be played again."""
+
+    @wraps(doing)
+    def written_down(life: "Life", *arguments: Parameters.args, **named: Parameters.kwargs) -> None:
+        if life.depth == 0:
+            life.script.append((doing.__name__, arguments, named))
+        life.depth += 1
+        try:
+            doing(life, *arguments, **named)
+        finally:
+            life.depth -= 1
+        if life.depth == 0:
+            life.judge.look()
+
+    return written_down
+
+
+class Life:
+    """One corp from its beginning; every act ends with the checks that hold at any moment."""
+
+    def __init__(self, corp: Corp | None = None, *, met: bool = True) -> None:
+        self.corp = corp or open_corp(met=met)
+        self.judge = Judge(self.corp)
+        self.ledger = self.judge.ledger
+        self.events: deque[Event] = deque()
+        self.past: list[Event] = []
+        self._dropped: list[Event] = []
+        self._read = 0
+        self._rules: dict[tuple[str, str, int], bool] = {}
+        self._plans: dict[str, deque[Doing]] = {}
+        self.depth = 0
+        self.script: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+        """The acts so far, as they can be played again."""
+        self.corp.crash_hook = self._at_point
+        if met:
+            self.judge.rest(CUSTOMERS)
+        else:
+            self.judge.start_unknown()
+
+    def close(self) -> None:
+        self.corp.close()
+
+    # Acts here.
+
+    @act
+    def person(self, customer: int, name: str, *, add: bool, friendship: int | None = None) -> None:
+        """A person adds or removes a tag on our side, as the sidebar does."""
+        self._here(customer, name, add, Source(SourceKind.MANUAL, "tests", "zhang"), friendship)
+
+    @act
+    def machine(self, customer: int, name: str, *, kind: str, friendship: int | None = None) -> None:
+        """A rule, a channel, the API or an import flips: it wants what it did not want before, or the reverse."""
+        flipped = (kind, name, customer)
+        on = self._rules[flipped] = not self._rules.get(flipped, False)
+        self._here(customer, name, on, Source(SourceKind(kind), f"{kind}-1"), friendship)
+
+    def _here(self, customer: int, name: str, add: bool, source: Source, friendship: int | None) -> None:
+        tag_id = self.judge.sight.tag_id(name)
+        relation_id = 0 if friendship is None else self.judge.sight.here().friends.get(friendship)
+        if tag_id is None or relation_id is None:
+            return
+        self.judge.acting()
+        with self.corp.runtime.write() as session:
+            known = session.execute(
+                select(Tag.id).where(Tag.wecom_tag_id == tag_id, Tag.gone_at.is_(None))
+            ).scalar_one_or_none()
+            customer_id = session.execute(
+                select(Customer.id).where(Customer.external_userid == CUSTOMERS[customer])
+            ).scalar_one_or_none()
+            if known is None or customer_id is None:
+                return
+            change = TagChange(customer_id, known, add, source, relation_id=relation_id)
+            why = Act("tests", actor_ref=source.ref)
+            tagging.apply(session, [change], why, queue=self.corp.runtime.queue, now=self.corp.clock.now())
+        key = self._key(customer, name, tag_id, friendship)
+        self.judge.acted_here(key, tag_id, add=add, by_person=source.is_person)
+
+    # Acts in WeCom.
+
+    @act
+    def member(self, friendship: int, name: str, *, add: bool, replacing: bool = True) -> None:
+        """A member puts a tag on or takes it off in WeCom; of a single-choice group he may leave the old one on."""
+        tags = self.judge.sight.there(friendship)
+        tag_id = self.judge.sight.tag_id(name)
+        if tags is None or tag_id is None or (tag_id in tags) == add:
+            return
+        removed = [] if add else [tag_id]
+        if add and replacing and name in LEVELS:
+            removed = sorted(tags & set(self.judge.sight.live_ids(LEVELS).values()))
+        self._pause()
+        userid, external_userid = FRIENDSHIPS[friendship]
+        self.corp.simulator.act(
+            userid, "mark", external_userid=external_userid, add=[tag_id] if add else [], remove=removed
+        )
+        customer = CUSTOMERS.index(external_userid)
+        of = friendship if name in NOTES else None
+        self.judge.acted_there(
+            friendship,
+            [(self._key(customer, name, tag, of), tag, False) for tag in removed]
+            + ([(self._key(customer, name, tag_id, of), tag_id, True)] if add else []),
+        )
+
+    @act
+    def lose(self, friendship: int, *, by_staff: bool) -> None:
+        """The customer deletes the member, or the member the customer."""
+        if self.judge.sight.there(friendship) is None:
+            return
+        self._pause()
+        userid, external_userid = FRIENDSHIPS[friendship]
+        if by_staff:
+            self.corp.simulator.act(userid, "delete_customer", external_userid=external_userid)
+        else:
+            self.corp.simulator.act(external_userid, "delete_staff", userid=userid)
+        self.judge.epoch(friendship)
+
+    @act
+    def meet(self, friendship: int, *, keep: bool | None = None) -> None:
+        """The two become contacts, again with the tags kept or dropped, or for the first time."""
+        if self.judge.sight.there(friendship) is not None:
+            return
+        self._pause()
+        userid, external_userid = FRIENDSHIPS[friendship]
+        self.corp.simulator.act(
+            userid, "add", external_userid=external_userid, name=external_userid, add_way=CARD, keep_tags=keep
+        )
+        self.judge.epoch(friendship)
+
+    @act
+    def was_there(self, friendship: int, names: Sequence[str]) -> None:
+        """The two were contacts long before the application was set up, with these tags; nothing tells of it."""
+        userid, external_userid = FRIENDSHIPS[friendship]
+        world = self.corp.simulator.world
+        if self.judge.sight.there(friendship) is not None:
+            return
+        if world.customers.find(external_userid) is None:
+            world.add_customer(external_userid, external_userid)
+        tags = [tag_id for name in names if (tag_id := self.judge.sight.tag_id(name))]
+        world.add_relation(userid, external_userid, createtime=LONG_AGO + friendship, add_way=CARD, tags=tags)
+        self.judge.epoch(friendship)
+
+    @act
+    def remark(self, friendship: int) -> None:
+        """A member writes a remark: a hint that says nothing of tags."""
+        if self.judge.sight.there(friendship) is not None:
+            self._pause()
+            userid, external_userid = FRIENDSHIPS[friendship]
+            self.corp.simulator.act(userid, "remark", external_userid=external_userid, remark="老客")
+
+    @act
+    def delete_tag(self, name: str) -> None:
+        """An admin deletes a tag in WeCom."""
+        tag_id = self.judge.sight.tag_id(name)
+        if tag_id is None:
+            return
+        self._pause()
+        self.corp.simulator.act("admin", "tag_delete", tag_id=tag_id)
+        self.judge.tag_deleted(tag_id)
+
+    @act
+    def make_tag(self, name: str) -> None:
+        """An admin makes a tag of a name that was deleted: to us it is another tag."""
+        if self.judge.sight.tag_id(name) is None:
+            self._pause()
+            group = next(group for group, names in GROUPS.items() if name in names)
+            self.corp.simulator.act("admin", "tag_create", group=group, name=name)
+
+    # What goes wrong.
+
+    @act
+    def fault(self, api: str, kind: str, *, errcode: int | None = None, times: int = 1, applied: bool = False) -> None:
+        """The next calls of an API go wrong."""
+        self.corp.simulator.faults.add(api, kind, errcode=errcode, times=times, applied=applied)
+        self.ledger.troubled.update(CUSTOMERS)
+
+    @act
+    def echo(self, *, on: bool) -> None:
+        """Our own writes come back as callbacks from now on, or no longer."""
+        self.corp.simulator.faults.set(echo_api_writes=on)
+
+    @act
+    def at(self, point: str, *doing: Any) -> None:
+        """Plan an act, or `CRASH`, for the next time that the application comes by a named point."""
+        self._plans.setdefault(point, deque()).append(doing)
+        self.ledger.troubled.update(CUSTOMERS)
+
+    def _at_point(self, name: str) -> None:
+        plans = self._plans.get(name)
+        if not plans:
+            return
+        doing, *arguments = plans.popleft()
+        if doing == CRASH:
+            raise SimulatedCrash(name)
+        if name != "event.before_commit":
+            named: dict[str, Any] = arguments.pop() if arguments and isinstance(arguments[-1], dict) else {}
+            try:
+                getattr(self, doing)(*arguments, **named)
+            except AssertionError as error:
+                raise Interrupted from error
+
+    # Callbacks and time.
+
+    @act
+    def deliver(self, *indexes: int) -> None:
+        """Hand over waiting callbacks by their places in the queue, in this order; all of them if none is named."""
+        self._collect()
+        waiting = list(self.events)
+        chosen = [waiting[index] for index in dict.fromkeys(i % len(waiting) for i in indexes)] if waiting else []
+        for event in chosen if indexes else waiting:
+            self.events.remove(event)
+            self.past.append(event)
+            self.corp.deliver(event.plaintext)
+
+    @act
+    def settle_events(self) -> None:
+        """Deliver everything and run the next job, in the middle of another: lanes work side by side."""
+        self.deliver()
+        self.corp.runtime.run_until_idle(max_steps=1)
+
+    @act
+    def deliver_again(self, index: int) -> None:
+        """Hand over a callback a second time, perhaps long after."""
+        if self.past:
+            self.corp.deliver(self.past[index % len(self.past)].plaintext)
+
+    @act
+    def drop(self, index: int) -> None:
+        """A callback never comes."""
+        self._collect()
+        if self.events:
+            event = self.events[index % len(self.events)]
+            self.events.remove(event)
+            self._dropped.append(event)
+
+    def _found_by_a_full_pull(self) -> None:
+        """Tell of friendships that ended, or that began with a customer who had no other: looks cannot find these."""
+        for event in self._dropped:
+            customer = next((name for name in CUSTOMERS if name in event.plaintext), None)
+            here = {FRIENDSHIPS[index][1] for index in self.judge.sight.here().friends}
+            if event.change_type.startswith("del_") or (event.change_type.startswith("add_") and customer not in here):
+                self.corp.deliver(event.plaintext)
+                self.work()
+        self._dropped.clear()
+
+    @act
+    def work(self, jobs: int | None = None) -> None:
+        """Let the application run its due jobs, all or so many; a planned crash ends it and opens it again."""
+        try:
+            if jobs is None:
+                self.corp.runtime.run_until_idle(max_steps=200)
+            else:
+                self.corp.runtime.run_until_idle(max_steps=jobs)
+        except SimulatedCrash:
+            self.corp.restart()
+        except Interrupted as interrupted:
+            raise AssertionError("in the middle of a job") from interrupted.__cause__
+
+    @act
+    def settle(self) -> None:
+        """Deliver everything and run everything that is due; the judge looks whether both sides are at rest."""
+        for _ in range(6):
+            self.deliver()
+            self.work()
+            self._collect()
+            if not self.events:
+                break
+        self.judge.look_for_rest()
+
+    @act
+    def wait(self, seconds: float) -> None:
+        self.corp.clock.advance(seconds)
+
+    @act
+    def heal(self) -> None:
+        """Nothing goes wrong any more: at most three passes bring both sides together, and then nothing moves."""
+        self.corp.simulator.faults.clear()
+        self._plans.clear()
+        self.settle()
+        self._found_by_a_full_pull()
+        for seconds in PATIENCE:
+            if not self.judge.jobs_wait():
+                break
+            self.wait(seconds)
+            self.settle()
+        self.judge.no_job_is_waiting()
+        self.judge.revive_what_is_dead()
+        self.judge.meets_in(3, self._pass)
+        self.judge.rest(CUSTOMERS, judged=True)
+        self.echo(on=True)
+        self.judge.stays(self._pass)
+        self.echo(on=False)
+
+    def _pass(self) -> None:
+        self.corp.ask_for_pass()
+        for _ in range(6):
+            self._collect()
+            self.deliver()
+            self.work()
+            self.wait(3)
+            if not self.events and not self.judge.jobs_wait():
+                break
+
+    def _pause(self) -> None:
+        """People need a second for what they do; WeCom's times are whole seconds."""
+        self.corp.clock.advance(1)
+
+    def _collect(self) -> None:
+        records = self.corp.simulator.callbacks.records
+        while self._read < len(records):
+            self.events.append(records[self._read].event)
+            self._read += 1
+
+    def _key(self, customer: int, name: str, tag_id: str, friendship: int | None) -> UnitKey:
+        return UnitKey(CUSTOMERS[customer], None if name in LEVELS else tag_id, friendship)
+
+
+def as_lines(script: Sequence[tuple[str, tuple[Any, ...], dict[str, Any]]]) -> list[str]:
+    """Return a history as the lines of a function of `life`."""
+    return [
+        f"life.{name}({', '.join([*map(repr, arguments), *(f'{key}={value!r}' for key, value in named.items())])})"
+        for name, arguments, named in script
+    ]
