@@ -22,7 +22,7 @@ def expected_merge(truth: UnitTruth, cells: Mapping[int, Cell], relation: Relati
         return Merge(skipped="touched")
     if truth.mirror == "pull":
         return _follow(truth, look)
-    never_seen = relation.seen_seq <= relation.life_seq
+    never_seen = relation.seen_seq <= relation.life_seq or None in [cell.base for cell in cells.values()]
     said = _first(truth, cells, relation, look) if never_seen else _later(truth, cells, look)
     if truth.mirror == "push" and said.adopted is not None:
         differing = sorted(tag for tag in said.adopted | truth.wanted if (tag in said.adopted) != (tag in truth.wanted))

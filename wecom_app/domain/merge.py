@@ -128,7 +128,7 @@ def merge(truth: UnitTruth, cells: Mapping[int, Cell], relation: RelationState, 
         return Merge(skipped="stale")
     if any(look.seq < cell.touched_seq or (look.bulk and cell.sent is not None) for cell in cells.values()):
         return Merge(skipped="touched")
-    if relation.first_look:
+    if relation.first_look or any(cell.base is None for cell in cells.values()):
         return _under_policy(truth, look, _first_look(truth, cells, relation, look))
     return _under_policy(truth, look, _later_look(truth, cells, look))
 

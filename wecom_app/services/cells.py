@@ -205,20 +205,23 @@ def _live(session: Session, customer_ids: set[int]) -> dict[int, list[Relation]]
 
 
 def _cell(truth: Mapping[str, Any], relation: Relation) -> dict[str, Any]:
-    """The row of one relation; on one that was looked at, a tag without a row is known to be absent."""
-    looked_at = relation.seen_seq > relation.life_seq
     return {
         **truth,
         "relation_id": relation.id,
         "evidence": {},
-        "base": False if looked_at else None,
         "acked_ver": 0,
-        "seen_seq": relation.seen_seq if looked_at else 0,
         "touched_seq": 0,
         "sent": None,
         "tries": 0,
         "dead": False,
+        **unseen(relation),
     }
+
+
+def unseen(relation: Relation) -> dict[str, Any]:
+    """What is known of a tag without a row: on a relation that was looked at, that it was absent then."""
+    looked_at = relation.seen_seq > relation.life_seq
+    return {"base": False if looked_at else None, "seen_seq": relation.seen_seq if looked_at else 0}
 
 
 def wish(relation: Relation, tag_id: int, ver: int, now: datetime) -> dict[str, Any]:

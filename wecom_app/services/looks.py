@@ -22,7 +22,7 @@ from wecom_app.services.look_units import LookUnit, Row
 from wecom_app.services.ports import JobQueue
 from wecom_app.services.tag_units import UnitKey, blank_row
 from wecom_app.services.tagging import TagChange
-from wecom_app.services.upsert import upsert
+from wecom_app.services.upsert import insert_ignore, upsert
 
 Units = Mapping[UnitKey, LookUnit]
 Merges = Mapping[UnitKey, Merge]
@@ -72,6 +72,7 @@ def apply_look(
     settled = [unit for key, unit in units.items() if key in merges and merges[key].skipped is None]
     _settle(session, relation, settled, seen, now)
     _confirm(session, [unit for unit in settled if merges[unit.key].confirmed], seen, now)
+    _keep_unseen(session, relation, [unit for key, unit in units.items() if key in merges and merges[key].skipped], now)
     relation.seen_seq = seen
     return Outcome(stale=len(settled) < len(merges), unknown_tags=unknown)
 
@@ -174,6 +175,17 @@ def _settle(session: Session, relation: Relation, units: Iterable[LookUnit], see
     if agreed:
         cells.close_operations(session, relation.id, "verified", None, now, tag_ids=agreed)
     _reopen(session, relation, open_wishes, now)
+
+
+def _keep_unseen(session: Session, relation: Relation, units: Iterable[LookUnit], now: datetime) -> None:
+    """Remember of skipped units that this look did not count: a tag without a row passes for looked at from now on."""
+    unseen = cells.unseen(relation)
+    rows = [
+        {**blank_row(unit.key.customer_id, tag_id, relation.id, now), **unseen}
+        for unit in units
+        for tag_id in sorted(unit.observed.difference(unit.cells))
+    ]
+    insert_ignore(session, CustomerTag, rows, cells.CELL_KEYS)
 
 
 def _settled(unit: LookUnit, relation: Relation, tag_id: int, seen: int, now: datetime) -> Row:
