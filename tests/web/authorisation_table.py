@@ -160,6 +160,8 @@ ROUTES: Mapping[str, str] = {
     "GET /sidebar/customers/<external_userid>/sheet": "customer: edit",
     "POST /sidebar/customers/<external_userid>/tags": "customer: edit",
     "POST /sidebar/customers/<external_userid>/follow-ups": "customer: edit as a member",
+    "PUT /sidebar/customers/<external_userid>/fields": "customer: edit",
+    "POST /sidebar/customers/<external_userid>/remark": "customer: edit",
     "POST /sidebar/customers/<external_userid>/content/<int:item_id>": "customer: send",
     "POST /sidebar/change-sets/<int:change_set_id>/undo": "own act",
     "PATCH /sidebar/follow-ups/<int:follow_up_id>": "own note",
@@ -250,5 +252,7 @@ BODIES: Mapping[str, object] = {
     # What passes the shape and changes nothing, so that one cell of the matrix does not spoil the next.
     "POST /sidebar/customers/<external_userid>/tags": {"add": ["no_such_tag"], "version": 0},
     "POST /sidebar/customers/<external_userid>/follow-ups": {"text": ""},
+    "PUT /sidebar/customers/<external_userid>/fields": {"values": {}},
+    "POST /sidebar/customers/<external_userid>/remark": {},
     "POST /sidebar/customers/<external_userid>/content/<int:item_id>": {"result": "shown"},
 }
