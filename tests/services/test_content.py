@@ -11,7 +11,7 @@ from wecom_app.adapters.pinyin import PinyinSlugify
 from wecom_app.domain.access import Role
 from wecom_app.domain.contents import ChatMessage
 from wecom_app.errors import InvalidInput, StaleEdit
-from wecom_app.models import Department, DepartmentMember, Media, Staff, Tag
+from wecom_app.models import ContentEvent, Department, DepartmentMember, Media, Staff, Tag
 from wecom_app.services import condition_queries, content, content_use, recommendations
 from wecom_app.services.access import Viewer
 from wecom_app.services.content import ContentView, Filter
@@ -183,6 +183,30 @@ def test_every_process_notices_an_edit_by_another(desk: Desk) -> None:
     for cache in (first, other):
         desk.cache = cache
         assert desk.titles() == ["新名"]
+
+
+def test_a_tag_that_was_renamed_is_called_by_its_new_name_ten_minutes_later(desk: Desk, shop: Shop) -> None:
+    shop.tags("旧称")
+    (tag,) = shop.all(Tag)
+    desk.item(condition=has(tag.key, op="has_none"))
+    assert [one.reason for one in desk.suggested()] == ["没有「旧称」"]
+    with shop.store.write() as session:
+        session.get_one(Tag, tag.id).name = "新称"
+    shop.clock.advance(600)
+    assert [one.reason for one in desk.suggested()] == ["没有「新称」"]
+
+
+def test_use_is_forgotten_after_four_hundred_days(desk: Desk, shop: Shop) -> None:
+    item = desk.item()
+    desk.record(item.id, "sent")
+    shop.clock.advance(400 * 86_400)
+    desk.record(item.id, "shown")
+    with shop.store.write() as session:
+        assert content_use.purge(session, shop.clock.now(), 500) == 0
+    shop.clock.advance(1)
+    with shop.store.write() as session:
+        assert [content_use.purge(session, shop.clock.now(), 500) for _ in range(2)] == [1, 0]
+    assert [one.result for one in shop.all(ContentEvent)] == ["shown"]
 
 
 def test_an_edit_of_an_old_version_is_refused_and_changes_nothing(desk: Desk) -> None:

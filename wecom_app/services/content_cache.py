@@ -4,20 +4,27 @@ One `ContentCache` hangs on the runtime; `services.recommendations` asks it.
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain import conditions
 from wecom_app.domain.conditions import Condition
+from wecom_app.errors import InvalidInput
 from wecom_app.models import ContentItem
 from wecom_app.services import condition_queries
 
 STALE = timedelta(minutes=10)
 """Tags that were renamed or archived do not raise the revision: after this long all is read again."""
+CHUNK = 500
+"""Items read by one statement."""
+
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,7 @@ class ActiveItem:
     """An item that may be suggested; `asks` is its condition in words."""
 
     id: int
+    version: int
     kind: str
     title: str
     spellings: str
@@ -59,6 +67,13 @@ class ActiveItems:
             for key in needed or ():
                 self._by_tag.setdefault(key, []).append(item)
 
+    def serves(self, revision: int, now: datetime) -> bool:
+        """Return whether these are the items of that revision, read not too long ago."""
+        return self.revision == revision and self.is_fresh(now)
+
+    def is_fresh(self, now: datetime) -> bool:
+        return now - self.read_at < STALE
+
     def candidates(self, keys: Iterable[str]) -> list[ActiveItem]:
         """Return the items that could fit somebody with these tags, each once; all others cannot."""
         found = {item.id: item for item in self._for_anybody}
@@ -77,28 +92,51 @@ class ContentCache:
     def at(self, session: Session, revision: int, now: datetime) -> ActiveItems:
         """Return the items as of the revision that the session's snapshot shows."""
         kept = self._items
-        if kept is not None and kept.revision == revision and now - kept.read_at < STALE:
+        if kept is not None and kept.serves(revision, now):
             return kept
         with self._lock:
             kept = self._items
-            if kept is None or kept.revision != revision or now - kept.read_at >= STALE:
-                kept = ActiveItems(revision, now, _read(session))
-                self._items = kept
+            if kept is None or not kept.serves(revision, now):
+                kept = self._items = _read(session, revision, now, kept)
             return kept
 
 
-def _read(session: Session) -> list[ActiveItem]:
-    query = select(ContentItem).where(ContentItem.status == "active", ContentItem.archived_at.is_(None))
-    rows = session.execute(query.order_by(ContentItem.id)).scalars().all()
-    parsed = {row.id: conditions.parse(row.condition) for row in rows if row.condition is not None}
-    keys = {key for condition in parsed.values() for key in condition_queries.keys_in(condition)}
+def _read(session: Session, revision: int, now: datetime, before: ActiveItems | None) -> ActiveItems:
+    """Return the items in use; those of `before` whose version still stands are taken over, unless it is too old."""
+    if before is None or not before.is_fresh(now):
+        before = ActiveItems(revision, now, ())
+    in_use = (ContentItem.status == "active", ContentItem.archived_at.is_(None))
+    versions = session.execute(select(ContentItem.id, ContentItem.version).where(*in_use)).all()
+    known = {(item.id, item.version): item for item in before.all}
+    items = {row.id: known[row.id, row.version] for row in versions if (row.id, row.version) in known}
+    changed = [row.id for row in versions if row.id not in items]
+    for start in range(0, len(changed), CHUNK):
+        items |= {item.id: item for item in _load(session, changed[start : start + CHUNK])}
+    return ActiveItems(revision, before.read_at, (items[item_id] for item_id in sorted(items)))
+
+
+def _load(session: Session, ids: Sequence[int]) -> list[ActiveItem]:
+    rows = session.execute(select(ContentItem).where(ContentItem.id.in_(ids))).scalars().all()
+    parsed = {row.id: _parsed(row) for row in rows}
+    keys = {key for found in parsed.values() if found is not None for key in condition_queries.keys_in(found)}
     names = {key: tag.name for key, tag in condition_queries.known_tags(session, keys).items()}
-    return [_item(row, parsed.get(row.id), names) for row in rows]
+    readable = [row for row in rows if row.condition is None or parsed[row.id] is not None]
+    return [_item(row, parsed[row.id], names) for row in readable]
+
+
+def _parsed(row: ContentItem) -> Condition | None:
+    """Return an item's condition; one that an older program saved and this one refuses is left out, with a warning."""
+    try:
+        return conditions.parse(row.condition) if row.condition is not None else None
+    except InvalidInput:
+        log.warning("content.condition_unreadable", item=row.id)
+        return None
 
 
 def _item(row: ContentItem, condition: Condition | None, names: dict[str, str]) -> ActiveItem:
     return ActiveItem(
         id=row.id,
+        version=row.version,
         kind=row.kind,
         title=row.title,
         spellings=row.spellings,

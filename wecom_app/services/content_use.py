@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, delete, func, select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.contents import RESULTS
@@ -15,6 +15,8 @@ from wecom_app.services import content
 from wecom_app.services.upsert import insert_ignore
 
 WINDOW = timedelta(days=30)
+KEPT_FOR = timedelta(days=400)
+"""Longer than anything asks back: the longest rest after a dismissal is a year."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,9 @@ class StaffUse:
 def record(
     session: Session, item_id: int, result: str, *, customer_id: int, staff_id: int, now: datetime, time_zone: str
 ) -> None:
-    """Write down that an item was shown, sent or dismissed for a customer; raise NotFound for one not in use.
+    """Write down that an item was shown, sent or dismissed for a customer; raise NotFound for one that is not there.
 
-    A showing counts once a business day. That the item has gone out of use meanwhile does not undo a sending.
+    A showing counts once a business day. An item that has gone out of use meanwhile was sent all the same.
     """
     if result not in RESULTS:
         raise InvalidInput(f"result 只能是 {'、'.join(RESULTS)}", details={"result": "未知的结果"})
@@ -82,6 +84,16 @@ def by_staff(session: Session, item_id: int, now: datetime) -> list[StaffUse]:
         for row in session.execute(query)
     ]
     return sorted(found, key=lambda one: (-one.use.sent, -one.use.shown, one.userid))
+
+
+def purge(session: Session, now: datetime, limit: int) -> int:
+    """Delete what was kept long enough, among the oldest `limit` rows; return how many went."""
+    first = session.execute(select(func.min(ContentEvent.id))).scalar_one()
+    if first is None:
+        return 0
+    # Ids grow with time: looking at the oldest only, the sweep costs nothing while there is nothing to delete.
+    old = delete(ContentEvent).where(ContentEvent.id < first + limit, ContentEvent.at < now - KEPT_FOR)
+    return int(session.connection().execute(old).rowcount)
 
 
 _COUNTS = tuple(func.sum(case((ContentEvent.result == result, 1), else_=0)).label(result) for result in RESULTS)

@@ -6,8 +6,10 @@ Two statements and the process's cache of items; the same customer gets the same
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
 
-from sqlalchemy import func, literal, select, union_all
+from sqlalchemy import CompoundSelect, bindparam, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from wecom_app.domain import conditions
@@ -51,15 +53,28 @@ def for_customer(
     revision, departments = _revision_and_departments(session, viewer)
     items = cache.at(session, revision, now).candidates({tag.key for tag in held})
     last = _last_events(session, customer_id, now)
-    facts = facts_of(held, now)
-    fitting = [
-        (item, answer)
+    usable = [
+        item
         for item in items
         if item.is_valid(now) and _may_use(item, viewer, departments) and not _rests(item, last, now)
-        if (answer := _ask(item, facts)).holds
     ]
-    fitting.sort(key=lambda found: (-found[0].priority, -len(found[1].because), -found[0].id))
-    return [Recommendation(item, reason(item.asks, answer), answer.because) for item, answer in fitting[:limit]]
+    best = _best(usable, facts_of(held, now), limit)
+    return [Recommendation(item, reason(item.asks, answer), answer.because) for item, answer in best]
+
+
+def _best(items: Sequence[ActiveItem], facts: Facts, limit: int) -> list[tuple[ActiveItem, Answer]]:
+    """Return the items that fit: by priority, then by how many tags made them fit, then the newest.
+
+    Conditions are asked from the highest priority down, and no further once there are enough.
+    """
+    found: list[tuple[ActiveItem, Answer]] = []
+    ordered = sorted(items, key=lambda item: (-item.priority, -item.id))
+    for _, alike in groupby(ordered, key=lambda item: item.priority):
+        if len(found) >= limit:
+            break
+        fitting = [(item, answer) for item in alike if (answer := _ask(item, facts)).holds]
+        found += sorted(fitting, key=lambda one: -len(one[1].because))
+    return found[:limit]
 
 
 def search(
@@ -103,26 +118,35 @@ def _rests(item: ActiveItem, last: Mapping[tuple[int, str], datetime], now: date
 
 def _last_events(session: Session, customer_id: int, now: datetime) -> dict[tuple[int, str], datetime]:
     """Return when each item was last dismissed for the customer and sent to him."""
-    query = (
-        select(ContentEvent.item_id, ContentEvent.result, func.max(ContentEvent.at).label("at"))
-        .where(
-            ContentEvent.customer_id == customer_id,
-            ContentEvent.at > now - LONGEST_REST,
-            ContentEvent.result.in_(("dismissed", "sent")),
-        )
-        .group_by(ContentEvent.item_id, ContentEvent.result)
-    )
-    return {(row.item_id, row.result): row.at for row in session.execute(query)}
+    rows = session.execute(_LAST_EVENTS, {"customer_id": customer_id, "since": now - LONGEST_REST})
+    return {(row.item_id, row.result): row.at for row in rows}
 
 
 def _revision_and_departments(session: Session, viewer: Viewer) -> tuple[int, frozenset[int]]:
     """Return the items' revision, and the viewer's departments with all above them, in one statement."""
-    own = select(DepartmentMember.department_id.label("id")).where(DepartmentMember.staff_id == viewer.staff_id)
+    rows = session.execute(_REVISION_AND_DEPARTMENTS, {"staff_id": viewer.staff_id}).all()
+    number = next((row.value for row in rows if row.is_revision), 0)
+    return number, frozenset(row.value for row in rows if not row.is_revision)
+
+
+def _revision_and_departments_query() -> CompoundSelect[Any]:
+    own = select(DepartmentMember.department_id.label("id")).where(DepartmentMember.staff_id == bindparam("staff_id"))
     above = own.cte("above", recursive=True)
     parents = select(Department.parent_id).join(above, Department.id == above.c.id)
     # UNION keeps each department once: a tree told in pieces may for a moment hold a ring.
     above = above.union(parents)
     revision = select(literal(True).label("is_revision"), ContentRevision.number.label("value"))
-    rows = session.execute(union_all(revision, select(literal(False), above.c.id))).all()
-    number = next((row.value for row in rows if row.is_revision), 0)
-    return number, frozenset(row.value for row in rows if not row.is_revision)
+    return union_all(revision, select(literal(False), above.c.id))
+
+
+# Made once: building these costs more than running them.
+_REVISION_AND_DEPARTMENTS = _revision_and_departments_query()
+_LAST_EVENTS = (
+    select(ContentEvent.item_id, ContentEvent.result, func.max(ContentEvent.at).label("at"))
+    .where(
+        ContentEvent.customer_id == bindparam("customer_id"),
+        ContentEvent.at > bindparam("since"),
+        ContentEvent.result.in_(("dismissed", "sent")),
+    )
+    .group_by(ContentEvent.item_id, ContentEvent.result)
+)

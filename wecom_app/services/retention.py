@@ -1,7 +1,7 @@
 """What is forgotten, and when: `sweep` is the job `retention.sweep`, which the scheduler asks for through `request`.
 
 Callbacks that were handled lose their text, later their row; the call log, ended jobs, kept answers, ended browser
-sessions and old audit entries go.
+sessions, the use of content and old audit entries go.
 Whatever must still be handled stays, however old it is.
 """
 
@@ -15,7 +15,7 @@ from sqlalchemy import Select, delete, exists, null, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from wecom_app.models import IdempotencyRecord, InboxEvent, Welcome
-from wecom_app.services import accounts, audit, notices, rate_limits, robots, sessions, sign_in
+from wecom_app.services import accounts, audit, content_use, notices, rate_limits, robots, sessions, sign_in
 from wecom_app.services.ports import JobArgs
 from wecom_app.services.runtime import Runtime, Store
 
@@ -51,6 +51,7 @@ def sweep(runtime: Runtime, _args: JobArgs) -> None:
         "notices": _until_none(
             lambda: _delete_some(runtime, partial(notices.purge, keep=timedelta(days=settings.inbox_body_days)))
         ),
+        "content_use": _until_none(lambda: _delete_some(runtime, content_use.purge)),
         "robot_messages": _until_none(lambda: _delete_some(runtime, robots.purge)),
         "answers": _until_none(lambda: _delete_answers(runtime, now - accounts.KEPT_FOR)),
     }
