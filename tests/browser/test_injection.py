@@ -15,7 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from tests.browser.conftest import OpenWindow
 from tests.browser.payloads import PAYLOADS
 from tests.browser.site import Site
-from tests.browser.window import Window
+from tests.browser.window import Look, Window
 from wecom_app.models import (
     ApiKey,
     ChangeSet,
@@ -70,6 +70,8 @@ STRANGERS = (
     "script:not([src]):not([type]), iframe, object, embed, video, audio, marquee, form, base, math, style, "
     "[onerror], [onload], [onclick], [onfocus], main [style]"
 )
+CONSOLE_STRANGERS = STRANGERS.replace("form, ", "")
+"""The console has forms of its own."""
 ROUNDS = 4
 
 
@@ -125,9 +127,9 @@ def _fill(session: Session, customer_id: int, site: Site) -> None:
         )
 
 
-def check(window: Window) -> None:
+def check(window: Window, strangers: str = STRANGERS) -> None:
     assert window.page.evaluate("window.__hacked") is None
-    assert window.find(STRANGERS).count() == 0
+    assert window.find(strangers).count() == 0
     assert window.problems == []
 
 
@@ -172,3 +174,25 @@ def test_a_customer_s_id_from_the_client_is_text_and_nothing_else(window: OpenWi
         opened.open()
         assert opened.state() == "没有找到这位客户"
         check(opened)
+
+
+def test_the_console_takes_it_for_text_too(window: OpenWindow, customer: str, site: Site) -> None:
+    opened = window(roles=("admin",), look=Look(1280, 900))
+    with site.runtime.write() as session:
+        poison(session, endless())
+        for item in session.scalars(select(ContentItem)):
+            keys = list(session.scalars(select(Tag.key).limit(3)))
+            item.condition = {"on": "tag", "op": "has_none", "tags": keys}
+    pages = ("", "/content", "/content/1", "/customers", f"/customers/{customer}", "/profile-fields", "/roles")
+    for path in pages:
+        opened.open(f"/admin{path}")
+        check(opened, CONSOLE_STRANGERS)
+    opened.open("/admin/content/1").find('[data-choice="all"] input[type=search]').click()
+    opened.find("[data-add]").first.click()
+    opened.find("#who").fill("<")
+    opened.find("#tried li").first.wait_for()
+    assert "<" in opened.find("#tried").inner_text()
+    check(opened, CONSOLE_STRANGERS)
+    opened.open(f"/admin/customers/{customer}").find("[hx-get]").first.click()
+    opened.find("#why dl").wait_for()
+    check(opened, CONSOLE_STRANGERS)

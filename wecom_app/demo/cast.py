@@ -29,6 +29,16 @@ GROUPS: tuple[Json, ...] = (
 )
 
 
+FIELDS: tuple[Json, ...] = (
+    {"name": "肤质", "kind": "choice", "options": ["干性", "油性", "混合", "敏感"]},
+    {"name": "生日", "kind": "date", "help": "可以只记月日"},
+    {"name": "孩子生日", "kind": "date", "repeated": True, "help": "有几个孩子就填几个"},
+    {"name": "常住地区", "kind": "region"},
+    {"name": "备用电话", "kind": "phone", "sensitive": True},
+)
+"""What members may note of a customer."""
+
+
 @dataclass(frozen=True)
 class ChannelPlan:
     """A live code to make; tags by name. Without tags the source itself becomes the tag."""

@@ -71,6 +71,10 @@ class Application(Partner):
         made: Json = self.send("POST", "/api/v1/channels", body)
         return made
 
+    def create_field(self, body: Json) -> Json:
+        made: Json = self.send("POST", "/api/v1/profile-fields", body)
+        return made
+
     def create_content(self, body: Json) -> Json:
         made: Json = self.send("POST", "/api/v1/content", body)
         return made

@@ -8,6 +8,7 @@ from wecom_app.demo import talk
 from wecom_app.demo.cast import (
     AT_THE_POSTER,
     CHANNELS,
+    FIELDS,
     FIRST,
     FROM_THE_NOTE,
     GROUPS,
@@ -54,6 +55,8 @@ def prepare(stage: Stage) -> None:
             "welcome": {"text": plan.welcome},
         }
         stage.codes[plan.name] = stage.app.create_channel(body)["config_id"]
+    for body in FIELDS:
+        stage.app.create_field(body)
     suggested = talk.put_in(stage.app, keys)
     stage.wait_for_everything()
     state = stage.corp.state("tag_groups", "channels")

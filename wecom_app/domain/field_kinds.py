@@ -38,6 +38,16 @@ class Kind(StrEnum):
     REGION = "region"
 
 
+KIND_WORDS: Mapping[Kind, str] = {
+    Kind.TEXT: "文字",
+    Kind.NUMBER: "数字",
+    Kind.DATE: "日期",
+    Kind.CHOICE: "选择",
+    Kind.PHONE: "电话",
+    Kind.REGION: "地区",
+}
+
+
 def normalise(kind: str, value: object, options: Sequence[str] = ()) -> str:
     """Return the value in the spelling that is kept; raise ValueError with words for people.
 

@@ -6,7 +6,17 @@ from typing import Any
 from flask import Blueprint
 
 from wecom_app.services.access import Viewer
-from wecom_app.web.admin import content, content_parts, customers, home, navigation, notices, roles, words
+from wecom_app.web.admin import (
+    content,
+    content_parts,
+    customers,
+    home,
+    navigation,
+    notices,
+    profile_fields,
+    roles,
+    words,
+)
 from wecom_app.web.session import current_session
 from wecom_app.web.state import runtime
 
@@ -17,7 +27,7 @@ def make_blueprint() -> Blueprint:
     blueprint.context_processor(_surroundings)
     for name, filter_ in words.FILTERS.items():
         blueprint.add_app_template_filter(filter_, name)
-    for pages in (home, customers, content, content_parts, roles):
+    for pages in (home, customers, profile_fields, content, content_parts, roles):
         pages.register(blueprint)
     return blueprint
 

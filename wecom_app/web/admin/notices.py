@@ -3,12 +3,17 @@
 The words stand here and not in the address, so that nobody can make our page say something.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from flask import redirect, request, url_for
+from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response
+
+OF = re.compile(r"[0-9a-z_]{1,40}")
+"""The id or key of what was changed."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,11 @@ KINDS: Mapping[str, NoticeKind] = {
     "content.copied": NoticeKind("已复制为草稿，可在这里修改"),
     "content.archived": NoticeKind("内容已归档，不再推荐", "admin.content_restore", "item_id"),
     "content.restored": NoticeKind("内容已恢复"),
+    "field.created": NoticeKind("字段已新建，导购马上能填"),
+    "field.saved": NoticeKind("修改已保存"),
+    "field.archived": NoticeKind("字段已停用，填过的内容仍保留", "admin.profile_fields_restore", "key"),
+    "field.restored": NoticeKind("字段已恢复，排在最后"),
+    "field.moved": NoticeKind("顺序已调整"),
     "roles.saved": NoticeKind("角色已保存，立即生效"),
     "undo.all": NoticeKind("已撤销，标签恢复到修改之前"),
     "undo.some": NoticeKind("已撤销一部分；之后又改过的标签保持现状"),
@@ -41,7 +51,7 @@ KINDS: Mapping[str, NoticeKind] = {
 }
 
 
-def back_to(endpoint: str, notice: str, of: int | None = None, **values: Any) -> Response:
+def back_to(endpoint: str, notice: str, of: int | str | None = None, **values: Any) -> Response:
     """Send the browser to a page that will say so; a reload there does nothing twice."""
     assert notice in KINDS
     return redirect(url_for(endpoint, notice=notice, of=of, **values), 303)
@@ -52,8 +62,15 @@ def current() -> Notice | None:
     kind = KINDS.get(request.args.get("notice", ""))
     if kind is None:
         return None
-    of = request.args.get("of", type=int)
-    if kind.undo is None or of is None or of < 1:
-        return Notice(kind.words)
+    return Notice(kind.words, _undo(kind, request.args.get("of", "")))
+
+
+def _undo(kind: NoticeKind, of: str) -> str | None:
+    if kind.undo is None or not OF.fullmatch(of):
+        return None
     values: dict[str, Any] = {kind.argument: of}
-    return Notice(kind.words, url_for(kind.undo, **values))
+    try:
+        return url_for(kind.undo, **values)
+    except (ValueError, BuildError):
+        # A word where the view wants a number: somebody wrote the address himself.
+        return None
