@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from tests.flows.company import Company
+from tests.flows.test_channels import crash, once
 from tests.flows.watching import alerts_said, look, open_watched, pass_minutes, said
 from wecom_app.clock import ManualClock
 from wecom_app.errors import WeComError
@@ -18,7 +19,6 @@ from wecom_app.services.bot_settings import Choices
 from wecom_app.services.disk import Room
 from wecom_app.services.runtime import SimulatedCrash
 
-pytestmark = pytest.mark.both
 MARK = "externalcontact/mark_tag"
 WELCOME = "externalcontact/send_welcome_msg"
 
@@ -132,6 +132,7 @@ def test_every_condition_is_caused_here() -> None:
     assert {condition.key for condition in CONDITIONS} == set(CAUSES)
 
 
+@pytest.mark.both
 @pytest.mark.parametrize("key", CAUSES)
 def test_each_cause_is_told_once_and_its_end_once(company: Company, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     cause, cure = CAUSES[key]
@@ -212,23 +213,16 @@ def test_a_robot_that_was_removed_is_asked_once_and_shown(company: Company, monk
     assert [item["key"] for item in found["items"]] == ["inbox_age"], "the robot's own trouble is no dead job"
 
 
+@pytest.mark.both
 @pytest.mark.parametrize("point", ["alerts.before_commit", "robot.before_call"])
 def test_a_crash_on_the_way_tells_once(company: Company, monkeypatch: pytest.MonkeyPatch, point: str) -> None:
     leave_callbacks_waiting(company, monkeypatch)
-    crashed: list[str] = []
-
-    def crash(name: str) -> None:
-        if name == point and not crashed:
-            crashed.append(name)
-            raise SimulatedCrash(name)
-
-    company.crash_hook = crash
+    company.crash_hook = once(point, crash)
     with pytest.raises(SimulatedCrash):
         look(company)
     company.restart()
     company.settle_later(900, step=60)
     look(company)
-    assert crashed
     assert len(alerts_said(company)) == 1
 
 

@@ -9,13 +9,12 @@ from sqlalchemy import select, update
 
 from tests.flows.company import Company, open_company
 from tests.flows.talking import ask, befriend, sent_to, texts_to
+from tests.flows.test_channels import crash, once
 from wecom_app.clock import ManualClock
 from wecom_app.models import Relation, Staff, TagGroup
-from wecom_app.services import follow_ups, notices
+from wecom_app.services import follow_ups
 from wecom_app.services.access import staff_viewer
 from wecom_app.services.runtime import SimulatedCrash
-
-pytestmark = pytest.mark.both
 
 
 @pytest.fixture
@@ -55,6 +54,7 @@ def test_a_menu_entry_works_like_its_word(company: Company) -> None:
     assert "新客户" in texts_to(company, "zhang")[0]
 
 
+@pytest.mark.both
 @pytest.mark.parametrize("words", ["林晓芸", "林姐", "客户 林晓芸", "晓芸", "linxiaoyun", "lxy"])
 def test_a_customer_is_found_by_name_remark_part_and_pinyin(company: Company, words: str) -> None:
     befriend(company, "zhang", "林晓芸", remark="林姐")
@@ -109,6 +109,7 @@ def test_who_has_left_is_not_answered(company: Company) -> None:
     assert sent_to(company, "zhang") == []
 
 
+@pytest.mark.both
 def test_tags_are_edited_shown_with_their_source_and_taken_back(company: Company) -> None:
     external_userid = befriend(company, "zhang", "林晓芸")
     make_group(company, "兴趣", ["护肤", "母婴"])
@@ -130,6 +131,7 @@ def test_tags_are_edited_shown_with_their_source_and_taken_back(company: Company
     assert company.tags_there(external_userid) >= {"高意向", "护肤"}
 
 
+@pytest.mark.both
 def test_a_tag_name_in_several_groups_is_asked_about(company: Company) -> None:
     external_userid = befriend(company, "zhang", "林晓芸")
     befriend(company, "zhang", "林志强")
@@ -168,6 +170,7 @@ def test_a_half_made_friendship_is_shown_and_not_tagged(company: Company) -> Non
     assert "通过后才能打标签" in ask(company, "zhang", "标签 林晓芸 +高意向")
 
 
+@pytest.mark.both
 def test_todays_untagged_are_listed_in_pages_that_fit(company: Company) -> None:
     names = [f"顾客{number:02}{'长' * 28}" for number in range(25)]
     for name in names:
@@ -198,6 +201,7 @@ def test_an_answer_goes_out_by_message_and_never_in_the_callback(company: Compan
     assert len(sent_to(company, "zhang")) == 1
 
 
+@pytest.mark.both
 def test_a_command_that_is_delivered_three_times_acts_once(company: Company) -> None:
     external_userid = befriend(company, "zhang", "林晓芸")
     company.hold_callbacks()
@@ -209,6 +213,7 @@ def test_a_command_that_is_delivered_three_times_acts_once(company: Company) -> 
     assert sum(item["op"] == "add" and "yi_xiang" in item["key"] for item in history) == 1
 
 
+@pytest.mark.both
 def test_one_members_commands_run_in_their_order(company: Company) -> None:
     external_userid = befriend(company, "zhang", "林晓芸")
     for words in ("标签 林晓芸 +高意向", "标签 林晓芸 +观望", "标签 林晓芸 +无意向", "撤销"):
@@ -217,10 +222,11 @@ def test_one_members_commands_run_in_their_order(company: Company) -> None:
     assert company.tags_here(external_userid) == {"名片分享", "观望"}
 
 
+@pytest.mark.both
 @pytest.mark.parametrize("point", ["bot.before_commit", "bot.after_commit", "bot.after_send"])
 def test_no_crash_makes_a_command_act_twice(company: Company, point: str) -> None:
     external_userid = befriend(company, "zhang", "林晓芸")
-    crash_once(company, point)
+    company.crash_hook = once(point, crash)
     company.simulator.act("zhang", "message", text="标签 林晓芸 +高意向")
     with pytest.raises(SimulatedCrash):
         company.settle()
@@ -231,11 +237,12 @@ def test_no_crash_makes_a_command_act_twice(company: Company, point: str) -> Non
     assert set(texts_to(company, "zhang")) == {"林晓芸：已打上 高意向。\n发“撤销”可以撤回。"}
 
 
+@pytest.mark.both
 def test_a_crash_after_undoing_undoes_nothing_more(company: Company) -> None:
     external_userid = befriend(company, "zhang", "林晓芸")
     ask(company, "zhang", "标签 林晓芸 +观望")
     ask(company, "zhang", "标签 林晓芸 +高意向")
-    crash_once(company, "bot.after_undo")
+    company.crash_hook = once("bot.after_undo", crash)
     company.simulator.act("zhang", "message", text="撤销")
     with pytest.raises(SimulatedCrash):
         company.settle()
@@ -262,17 +269,7 @@ def test_who_cannot_be_reached_is_noted_and_not_asked_again(company: Company) ->
     assert company.get("/jobs?state=dead")["items"] == []
 
 
-def crash_once(company: Company, point: str) -> None:
-    crashed: list[str] = []
-
-    def crash(name: str) -> None:
-        if name == point and not crashed:
-            crashed.append(name)
-            raise SimulatedCrash(name)
-
-    company.crash_hook = crash
-
-
+@pytest.mark.both
 def test_follow_ups_that_are_due_are_listed_and_the_number_shows_the_customer(company: Company) -> None:
     external_userid = befriend(company, "zhang", "林晓芸")
     assert ask(company, "zhang", "待办") == "今天没有到期的跟进。"
@@ -285,21 +282,3 @@ def test_follow_ups_that_are_due_are_listed_and_the_number_shows_the_customer(co
     assert "1. 林晓芸：回电问面霜（11-23 11:00，今天）" in listed
     assert "明天的事" not in listed
     assert "待跟进：11-23 11:00 回电问面霜" in ask(company, "zhang", "1")
-
-
-def test_what_came_off_duty_waits_and_comes_as_one_list(company: Company) -> None:
-    ask(company, "zhang", "下班")
-    with company.runtime.write() as session:
-        staff_id = session.execute(select(Staff.id).where(Staff.userid == "zhang")).scalar_one()
-        for number, words in enumerate(("给林晓芸回电", "给陈晨发新品")):
-            for _ in range(2):
-                cause = f"follow_up:{number}"
-                notices.remind(session, company.runtime.queue, staff_id, cause, words, company.clock.now())
-    company.settle()
-    assert len(texts_to(company, "zhang")) == 1
-    told = ask(company, "zhang", "上班")
-    assert told.splitlines()[1:] == ["下班期间有 2 条提醒：", "1. 给林晓芸回电", "2. 给陈晨发新品"]
-    with company.runtime.write() as session:
-        notices.remind(session, company.runtime.queue, staff_id, "follow_up:3", "给赵敏回电", company.clock.now())
-    company.settle()
-    assert texts_to(company, "zhang")[-1] == "给赵敏回电"

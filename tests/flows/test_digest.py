@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from sqlalchemy import select
 
 from tests.flows.company import Company
+from tests.flows.test_channels import crash, once
 from tests.flows.watching import ROBOT, look, open_watched, pass_minutes, said
 from wecom_app.cli import main
 from wecom_app.clock import ManualClock
@@ -17,8 +18,6 @@ from wecom_app.services import bot_settings, digest, follow_ups
 from wecom_app.services.access import staff_viewer
 from wecom_app.services.bot_settings import Choices
 from wecom_app.services.runtime import SimulatedCrash
-
-pytestmark = pytest.mark.both
 
 
 @pytest.fixture
@@ -50,6 +49,7 @@ def play_a_day(company: Company) -> None:
     company.settle()
 
 
+@pytest.mark.both
 def test_yesterday_is_told_in_figures_and_without_names(company: Company) -> None:
     play_a_day(company)
     company.clock.advance(timedelta(days=1, hours=1).total_seconds())
@@ -66,6 +66,7 @@ def test_yesterday_is_told_in_figures_and_without_names(company: Company) -> Non
     ]
 
 
+@pytest.mark.both
 def test_it_comes_once_a_day_from_its_time_on(company: Company) -> None:
     for minutes, count in ((29, 0), (1, 1), (1, 1), (600, 1), (3 * 24 * 60, 2), (1, 2)):
         company.clock.advance(60 * minutes)
@@ -83,23 +84,16 @@ def test_a_digest_that_was_taken_but_not_answered_in_time_is_not_repeated(compan
     assert (unsaid["kind"], unsaid["state"]) == ("digest", "unknown")
 
 
+@pytest.mark.both
 @pytest.mark.parametrize("point", ["digest.before_commit", "robot.before_call", "robot.after_call"])
 def test_no_crash_makes_it_come_twice(company: Company, point: str) -> None:
-    crashed: list[str] = []
-
-    def crash(name: str) -> None:
-        if name == point and not crashed:
-            crashed.append(name)
-            raise SimulatedCrash(name)
-
-    company.crash_hook = crash
+    company.crash_hook = once(point, crash)
     company.clock.advance(timedelta(hours=1).total_seconds())
     with pytest.raises(SimulatedCrash):
         look(company)
     company.restart()
     company.settle_later(900, step=60)
     pass_minutes(company, 2)
-    assert crashed
     told = 0 if point == "robot.before_call" else 1
     assert len(digests(company)) == told, "a digest that may have arrived is not repeated"
 

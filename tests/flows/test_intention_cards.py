@@ -8,13 +8,13 @@ from sqlalchemy import select
 
 from tests.flows.company import Company, open_company
 from tests.flows.talking import ask, befriend, cards_to, texts_to
+from tests.flows.test_channels import crash, once
 from wecom_app.clock import ManualClock
 from wecom_app.models import IntentionCard
 from wecom_app.services import bot_settings
 from wecom_app.services.bot_settings import Choices
 from wecom_app.services.runtime import SimulatedCrash
 
-pytestmark = pytest.mark.both
 DELAY = 180
 KEY = "journey.intention"
 
@@ -51,6 +51,7 @@ def cards(company: Company, **query: Any) -> list[tuple[str, str | None]]:
     return [(card["state"], card["reason"]) for card in company.get(f"/bot/cards?{parts}")["items"]]
 
 
+@pytest.mark.both
 def test_the_card_comes_minutes_after_the_contact_and_a_press_tags_him(company: Company) -> None:
     external_userid = befriend(company, "zhang", "林晓芸")
     wait(company, DELAY - 1)
@@ -69,6 +70,7 @@ def test_the_card_comes_minutes_after_the_contact_and_a_press_tags_him(company: 
     assert "已去掉 高意向" in ask(company, "zhang", "撤销")
 
 
+@pytest.mark.both
 def test_a_second_press_says_so_and_changes_nothing(company: Company) -> None:
     external_userid = befriend(company, "zhang", "林晓芸")
     wait(company)
@@ -92,6 +94,7 @@ def test_a_press_after_another_edit_says_so_and_changes_nothing(company: Company
     assert company.tags_here(external_userid) >= {"观望"}
 
 
+@pytest.mark.both
 def test_who_was_tagged_or_lost_meanwhile_brings_no_card(company: Company) -> None:
     befriend(company, "zhang", "林晓芸")
     ask(company, "zhang", "标签 林晓芸 +观望")
@@ -128,6 +131,7 @@ def test_each_epoch_of_a_friendship_brings_one_card(company: Company) -> None:
     assert len(cards_to(company, "zhang")) == 2
 
 
+@pytest.mark.both
 def test_off_duty_no_card_comes_until_work_begins(company: Company) -> None:
     ask(company, "zhang", "下班")
     befriend(company, "zhang", "林晓芸")
@@ -138,6 +142,7 @@ def test_off_duty_no_card_comes_until_work_begins(company: Company) -> None:
     assert len(cards_to(company, "zhang")) == 1
 
 
+@pytest.mark.both
 def test_an_app_without_callback_address_says_why_and_does_not_try_on(company: Company) -> None:
     company.simulator.faults.add("message/send", "errcode", errcode=43012)
     for name in ("林晓芸", "陈晨", "赵敏"):
@@ -168,10 +173,11 @@ def test_a_card_whose_sending_is_in_doubt_comes_once(company: Company, kind: str
     assert cards(company) == [("sent", None)]
 
 
+@pytest.mark.both
 @pytest.mark.parametrize("point", ["card.before_call", "card.after_call"])
 def test_no_crash_sends_a_card_twice(company: Company, point: str) -> None:
     befriend(company, "zhang", "林晓芸")
-    crash_once(company, point)
+    company.crash_hook = once(point, crash)
     company.clock.advance(DELAY)
     with pytest.raises(SimulatedCrash):
         company.settle()
@@ -181,11 +187,12 @@ def test_no_crash_sends_a_card_twice(company: Company, point: str) -> None:
     assert cards(company) == [("sent", None)]
 
 
+@pytest.mark.both
 @pytest.mark.parametrize("point", ["card.before_commit", "card.before_update"])
 def test_no_crash_makes_a_press_count_twice(company: Company, point: str) -> None:
     external_userid = befriend(company, "zhang", "林晓芸")
     wait(company)
-    crash_once(company, point)
+    company.crash_hook = once(point, crash)
     press(company, "高意向")
     with pytest.raises(SimulatedCrash):
         company.settle()
@@ -233,14 +240,3 @@ def test_the_group_and_the_delay_are_the_admins_choice(company: Company) -> None
     assert len(cards_to(company, "zhang")) == 1
     with company.runtime.read() as session:
         assert len(session.execute(select(IntentionCard.id)).all()) == 1
-
-
-def crash_once(company: Company, point: str) -> None:
-    crashed: list[str] = []
-
-    def crash(name: str) -> None:
-        if name == point and not crashed:
-            crashed.append(name)
-            raise SimulatedCrash(name)
-
-    company.crash_hook = crash

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.flows.company import Company
+from tests.flows.talking import ask, texts_to
 from tests.flows.test_channels import crash, once
 from wecom_app.models import FollowUp, Staff
 from wecom_app.services import access, follow_ups, reminders
@@ -108,3 +109,16 @@ def test_nobody_is_reminded_of_what_is_done_or_of_a_customer_who_is_gone(company
     pass_hours(company, 5)
 
     assert (told(company), note(company)[0], note(company, 1)[0]) == ([], None, "failed")
+
+
+def test_off_duty_they_wait_and_come_as_one_list_when_work_begins(company: Company, customer: str) -> None:
+    del customer
+    ask(company, "zhang", "下班")
+    pass_hours(company, 3)
+    assert len(texts_to(company, "zhang")) == 1
+    told_at_once = ask(company, "zhang", "上班")
+    assert "下班期间有 2 条提醒" in told_at_once
+    assert told_at_once.index("问尺码 0") < told_at_once.index("问尺码 1")
+    assert [note(company, place)[0] for place in range(2)] == ["sent", "sent"]
+    pass_hours(company, 1)
+    assert len(texts_to(company, "zhang")) == 2

@@ -31,7 +31,7 @@ class BotSettings(Base):
 
 
 class BotMessage(Base):
-    """Something the app has to say to a member: an answer, or a notice that waits while he is off duty."""
+    """An answer of the app to a member."""
 
     __tablename__ = "bot_message"
     __table_args__ = (Index("ix_bot_message_staff", "staff_id", "state"),)
@@ -39,10 +39,10 @@ class BotMessage(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     staff_id: Mapped[int] = mapped_column(ForeignKey("staff.id"))
     cause: Mapped[str] = mapped_column(String(64), unique=True)
-    """What it answers or reminds of, such as `event:12`: nothing is said twice."""
+    """What it answers, such as `event:12`: nothing is answered twice."""
     text: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(String(8))
-    """waiting, held (off duty), merged (told with others), sent or failed."""
+    """waiting, sent or failed."""
     reason: Mapped[str | None] = mapped_column(String(300))
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]

@@ -15,7 +15,7 @@ from wecom_app.domain.bot_commands import WORDS, Command, Kind, parse
 from wecom_app.domain.messages import text
 from wecom_app.domain.pages import paginate
 from wecom_app.models import BotDialogue, Staff
-from wecom_app.services import bot_customers, bot_tags, duty, inbox, intention_cards, notices, staff
+from wecom_app.services import bot_customers, bot_tags, duty, inbox, intention_cards, notices, reminders, staff
 from wecom_app.services.access import staff_viewer
 from wecom_app.services.bot_talk import Deed, Errand, Outcome, Question, Reply, Talk, say
 from wecom_app.services.context import Context
@@ -165,7 +165,7 @@ def _on_duty(talk: Talk) -> Outcome:
 
     def begin(session: Session, context: Context) -> Reply:
         duty.set_to(session, staff_id, on_duty=True, now=context.now)
-        held = notices.release(session, staff_id, context.now)
+        held = reminders.release(session, staff_id, context.now)
         cards = intention_cards.release(session, context, staff_id)
         lines = ["已上班，开始给你发卡片和提醒。"]
         if held:

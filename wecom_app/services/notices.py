@@ -1,9 +1,8 @@
-"""What the app says to members: answers at once, reminders when they are at work; each cause is told once.
+"""What the app answers to members; each cause is told once.
 
-`say` and `remind` write a message down in the caller's transaction; the job `bot.send` sends it.
+`say` writes an answer down in the caller's transaction; the job `bot.send` sends it.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from wecom_app.errors import WeComRejected
 from wecom_app.models import BotMessage, Staff
-from wecom_app.services import duty
 from wecom_app.services.ports import JobArgs, JobQueue
 from wecom_app.services.runtime import Runtime
 from wecom_app.services.upsert import ignoring
@@ -31,27 +29,18 @@ log = structlog.get_logger(__name__)
 
 def say(session: Session, queue: JobQueue, staff_id: int, cause: str, words: str, now: datetime) -> bool:
     """Have a member told something now; return False if that cause was told before."""
-    return _write(session, queue, staff_id, cause, words, now, state="waiting")
-
-
-def remind(session: Session, queue: JobQueue, staff_id: int, cause: str, words: str, now: datetime) -> bool:
-    """Have a member told something, when he is at work; return False if that cause was told before."""
-    state = "waiting" if duty.is_on(session, staff_id) else "held"
-    return _write(session, queue, staff_id, cause, words, now, state=state)
+    row = {"staff_id": staff_id, "cause": cause, "text": words, "state": "waiting", "created_at": now}
+    statement = ignoring(session, BotMessage, ("cause",)).returning(BotMessage.id)
+    message_id = session.connection().execute(statement, [row]).scalar_one_or_none()
+    if message_id is not None:
+        args = {"message_id": message_id}
+        queue.enqueue(session, SEND_KIND, args, lane="push", key=f"bot:{staff_id}", priority=PRIORITY)
+    return message_id is not None
 
 
 def is_told(session: Session, cause: str) -> bool:
     """Return whether a cause has its message."""
     return session.execute(select(BotMessage.id).where(BotMessage.cause == cause)).scalar_one_or_none() is not None
-
-
-def release(session: Session, staff_id: int, now: datetime) -> list[str]:
-    """Return what was held for a member, oldest first; it counts as told from now on."""
-    held = select(BotMessage).where(BotMessage.staff_id == staff_id, BotMessage.state == "held")
-    found: Sequence[BotMessage] = session.execute(held.order_by(BotMessage.id)).scalars().all()
-    for message in found:
-        message.state, message.finished_at = "merged", now
-    return [message.text for message in found]
 
 
 def send(runtime: Runtime, args: JobArgs) -> None:
@@ -78,21 +67,9 @@ def send(runtime: Runtime, args: JobArgs) -> None:
 
 
 def purge(session: Session, now: datetime, limit: int, *, keep: timedelta) -> int:
-    """Delete what was told longer ago, at most `limit` rows; return how many. What is held stays."""
+    """Delete what was told longer ago, at most `limit` rows; return how many."""
     old = select(BotMessage.id).where(BotMessage.finished_at < now - keep).limit(limit)
     return int(session.connection().execute(delete(BotMessage).where(BotMessage.id.in_(old))).rowcount)
-
-
-def _write(
-    session: Session, queue: JobQueue, staff_id: int, cause: str, words: str, now: datetime, *, state: str
-) -> bool:
-    row = {"staff_id": staff_id, "cause": cause, "text": words, "state": state, "created_at": now}
-    statement = ignoring(session, BotMessage, ("cause",)).returning(BotMessage.id)
-    message_id = session.connection().execute(statement, [row]).scalar_one_or_none()
-    if message_id is not None and state == "waiting":
-        args = {"message_id": message_id}
-        queue.enqueue(session, SEND_KIND, args, lane="push", key=f"bot:{staff_id}", priority=PRIORITY)
-    return message_id is not None
 
 
 def _finish(runtime: Runtime, message_id: int, state: str, reason: str | None) -> None:

@@ -7,11 +7,12 @@ sent again, not even after a crash: the note stands among those due, and says th
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.errors import WeComError
 from wecom_app.models import Customer, FollowUp, Relation, Staff
+from wecom_app.services import duty
 from wecom_app.services.follow_ups import UNCERTAIN
 from wecom_app.services.ports import JobArgs
 from wecom_app.services.runtime import Runtime, Store
@@ -23,13 +24,16 @@ NOT_A_FRIEND = "已不是您的好友客户，未提醒"
 UNREACHED = "您不在应用的可见范围内，请联系管理员"
 
 DUE = (FollowUp.remind_state == "waiting", FollowUp.done_at.is_(None), FollowUp.deleted_at.is_(None))
+AT_WORK = FollowUp.staff_id.not_in(duty.off_duty())
+"""Whoever is off duty is reminded of everything at once when he begins work."""
 
 
 def request(store: Store) -> None:
     """Have what is due sent; asked for once however often the clock ticks."""
     now = store.clock.now()
     with store.read() as session:
-        if session.execute(select(FollowUp.id).where(*DUE, FollowUp.remind_at <= now).limit(1)).first() is None:
+        due = select(FollowUp.id).where(*DUE, AT_WORK, FollowUp.remind_at <= now)
+        if session.execute(due.limit(1)).first() is None:
             return
     with store.write() as session:
         _enqueue(session, store)
@@ -39,7 +43,7 @@ def remind(runtime: Runtime, _args: JobArgs) -> None:
     """Send what is due, one after another; raises where WeCom cannot be reached, what is left then waits."""
     for _ in range(MOST):
         with runtime.write() as session:
-            reminder = _claim(session, runtime.clock.now())
+            reminder = _claim(session, runtime.clock.now(), AT_WORK)
         if reminder is None:
             return
         runtime.crash_point("reminder.before_call")
@@ -53,6 +57,15 @@ def remind(runtime: Runtime, _args: JobArgs) -> None:
         _enqueue(session, runtime)
 
 
+def release(session: Session, staff_id: int, now: datetime) -> list[str]:
+    """Return what fell due while a member was off duty, the longest due first; it counts as sent from now on."""
+    texts = []
+    while (reminder := _claim(session, now, FollowUp.staff_id == staff_id)) is not None:
+        _note(session, reminder.follow_up_id, "sent", None)
+        texts.append(reminder.text)
+    return texts
+
+
 @dataclass(frozen=True)
 class _Reminder:
     follow_up_id: int
@@ -64,8 +77,8 @@ def _enqueue(session: Session, store: Store) -> None:
     store.queue.enqueue(session, KIND, {}, lane="bulk", unique="due")
 
 
-def _claim(session: Session, now: datetime) -> _Reminder | None:
-    """Take the reminder that is due longest; those on customers who were lost meanwhile are ended on the way."""
+def _claim(session: Session, now: datetime, whose: ColumnElement[bool]) -> _Reminder | None:
+    """Take the members' reminder that is due longest; those on customers lost meanwhile are ended on the way."""
     query = (
         select(FollowUp.id, FollowUp.text, Staff.userid, Customer.name, Relation.id, Relation.remark)
         .join(Staff, Staff.id == FollowUp.staff_id)
@@ -78,7 +91,7 @@ def _claim(session: Session, now: datetime) -> _Reminder | None:
                 Relation.lost_at.is_(None),
             ),
         )
-        .where(*DUE, FollowUp.remind_at <= now)
+        .where(*DUE, whose, FollowUp.remind_at <= now)
         .order_by(FollowUp.remind_at, FollowUp.id)
         .limit(1)
         .with_for_update(of=FollowUp, skip_locked=True)
