@@ -1,6 +1,8 @@
 """The corp's places in flight, divided among the processes that call WeCom on one database."""
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
@@ -14,7 +16,7 @@ from wecom_app.adapters.wecom.apis import Api, Group
 from wecom_app.adapters.wecom.errcodes import TOO_PARALLEL, error_for
 from wecom_app.adapters.wecom.limiter import Limiter
 from wecom_app.adapters.wecom.limits import Limits
-from wecom_app.adapters.wecom.shares import BEAT_S, COUNTS_S, TURN_S, Share, Shares
+from wecom_app.adapters.wecom.shares import BEAT_S, COUNTS_S, LOOK_S, NEW_S, TURN_S, Share, Shares
 from wecom_app.adapters.wecom.transport import Deadline
 from wecom_app.clock import ManualClock
 from wecom_app.db import Database
@@ -46,7 +48,7 @@ def all_places(limiters: list[Limiter], api: Api, clock: ManualClock) -> list[in
     """Return each process's places once all of them know of each other."""
     for limiter in limiters:
         places_of(limiter, api, clock)
-    clock.advance(BEAT_S)
+    clock.advance(NEW_S)
     return [places_of(limiter, api, clock) for limiter in limiters]
 
 
@@ -60,17 +62,33 @@ def test_processes_divide_the_corps_places(process: Process, clock: ManualClock,
         assert max(found) - min(found) <= 1
 
 
-def test_a_newcomer_starts_with_its_share(process: Process, clock: ManualClock) -> None:
+def test_a_newcomer_makes_do_with_one_place_until_the_others_have_heard_of_it(
+    process: Process, clock: ManualClock
+) -> None:
     first, second = process(), process()
     assert places_of(first, apis.CONTACT, clock) == 8
-    assert places_of(second, apis.CONTACT, clock) == 4
+    clock.advance(NEW_S)
+    assert [places_of(limiter, apis.CONTACT, clock) for limiter in (first, second)] == [8, 1]
+    clock.advance(LOOK_S)
+    assert [places_of(limiter, apis.CONTACT, clock) for limiter in (first, second)] == [4, 1]
+    clock.advance(LOOK_S)
+    assert [places_of(limiter, apis.CONTACT, clock) for limiter in (first, second)] == [4, 4]
+
+
+def test_a_process_that_was_silent_for_long_is_a_newcomer_again(process: Process, clock: ManualClock) -> None:
+    first, second = process(), process()
+    assert all_places([first, second], apis.MARK, clock) == [2, 2]
+    for _ in range(int(COUNTS_S / BEAT_S) + 1):
+        clock.advance(BEAT_S)
+        places_of(first, apis.MARK, clock)
+    assert [places_of(limiter, apis.MARK, clock) for limiter in (first, second)] == [4, 1]
 
 
 def test_a_process_that_stopped_leaves_its_places_at_once(process: Process, clock: ManualClock) -> None:
     first, second = process(), process()
     assert all_places([first, second], apis.MARK, clock) == [2, 2]
     second.give_up_places()
-    clock.advance(BEAT_S)
+    clock.advance(LOOK_S)
     assert places_of(first, apis.MARK, clock) == 4
 
 
@@ -94,7 +112,7 @@ def test_too_much_at_once_halves_the_places_of_all_processes(process: Process, c
     with pytest.raises(WeComThrottled), limiters[0].admit(apis.CONTACT, Deadline(clock, 1), urgent=False):
         raise error_for(apis.CONTACT.path, TOO_PARALLEL)
     assert places_of(limiters[0], apis.CONTACT, clock) == 2
-    clock.advance(BEAT_S)
+    clock.advance(LOOK_S)
     assert [places_of(limiter, apis.CONTACT, clock) for limiter in limiters] == [2, 2]
     assert all_places(limiters, apis.MARK, clock) == [2, 2]
     clock.advance(600)
@@ -149,7 +167,7 @@ def test_between_two_beats_a_call_costs_no_transaction(database: Database, clock
     watched = Watched(database)
     shares = Shares(watched, clock)  # type: ignore[arg-type]
     for _ in range(1000):
-        shares.beat(Group.MARK)
+        shares.refresh(Group.MARK)
         clock.advance(BEAT_S / 500)
     assert watched.written == 2
 
@@ -157,9 +175,37 @@ def test_between_two_beats_a_call_costs_no_transaction(database: Database, clock
 def test_a_stuck_store_leaves_the_share_as_it_was(database: Database, clock: ManualClock) -> None:
     watched = Watched(database)
     shares = Shares(watched, clock)  # type: ignore[arg-type]
-    Shares(database, clock).beat(Group.MARK)
-    shares.beat(Group.MARK)
+    Shares(database, clock).refresh(Group.MARK)
+    for _ in range(2):
+        shares.refresh(Group.MARK)
+        clock.advance(NEW_S)
     watched.is_stuck = True
     clock.advance(BEAT_S)
-    shares.beat(Group.MARK)
+    shares.refresh(Group.MARK)
     assert shares.own(Group.MARK, 4) == 2
+
+
+def test_the_first_calls_of_all_threads_wait_until_the_share_is_known(database: Database, clock: ManualClock) -> None:
+    Shares(database, clock).refresh(Group.MARK)
+    began, go_on = threading.Event(), threading.Event()
+
+    class Slow(Watched):
+        @contextmanager
+        def write(self, *, urgent: bool = False) -> Iterator[object]:
+            began.set()
+            assert go_on.wait(10)
+            with super().write(urgent=urgent) as session:
+                yield session
+
+    shares = Shares(Slow(database), clock)  # type: ignore[arg-type]
+
+    def own(_: int) -> int:
+        shares.refresh(Group.MARK)
+        return shares.own(Group.MARK, 4)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = [pool.submit(own, number) for number in range(4)]
+        assert began.wait(10)
+        assert not any(each.done() for each in found)
+        go_on.set()
+        assert [each.result(10) for each in found] == [1] * 4

@@ -20,25 +20,31 @@ LOOK_S = 0.2
 """How soon a waiting call notices that this process's share has grown."""
 
 
-class _Places:
-    """The places of one group in this process; `room` says how many there are at the moment."""
+def _nothing() -> None:
+    """What a group does that this process shares with nobody."""
 
-    def __init__(self, room: Callable[[], int], clock: Clock) -> None:
+
+class _Places:
+    """The places of one group in this process; `room` says how many there are, `refresh` learns who else has some."""
+
+    def __init__(self, room: Callable[[], int], clock: Clock, refresh: Callable[[], None] = _nothing) -> None:
         self._room = room
+        self._refresh = refresh
         self._clock = clock
         self._changed = threading.Condition()
         self._taken = 0
 
     def take(self, wait_s: float) -> bool:
-        end, waited_s = self._clock.monotonic() + wait_s, 0.0
-        with self._changed:
-            while self._taken >= self._room():
+        end, waited_s, look_s = self._clock.monotonic() + wait_s, 0.0, min(LOOK_S, wait_s)
+        while True:
+            self._refresh()  # not under our lock: it may ask the database
+            with self._changed:
+                if self._taken < self._room():
+                    self._taken += 1
+                    return True
                 if waited_s >= wait_s or self._clock.monotonic() >= end:
                     return False
-                look_s = min(LOOK_S, wait_s)
                 waited_s += 0.0 if self._changed.wait(look_s) else look_s
-            self._taken += 1
-            return True
 
     def leave(self) -> None:
         with self._changed:
@@ -58,7 +64,7 @@ class Places:
         capacities = {Group.READ: limits.reads, Group.MARK: limits.marks, Group.LIBRARY: limits.library_writes}
         self._urgent = _Places(lambda: self._own("urgent", limits.urgent), clock)
         self._groups: Mapping[Group, _Places] = {
-            group: _Places(self._room_of(group, capacity), clock) for group, capacity in capacities.items()
+            group: self._places_of(group, capacity) for group, capacity in capacities.items()
         }
 
     @contextmanager
@@ -68,8 +74,6 @@ class Places:
         if places is None:
             yield
             return
-        if not urgent and api.group in SHARED:
-            self._shares.beat(api.group)
         if not places.take(min(self._wait_s, deadline.remaining())):
             raise error_for(api.path, TOO_PARALLEL, retry_after_s=SOON_S)
         try:
@@ -90,10 +94,10 @@ class Places:
         """Leave the corp's places to other processes; called at the end."""
         self._shares.leave()
 
-    def _room_of(self, group: Group, capacity: int) -> Callable[[], int]:
-        if group in SHARED:
-            return lambda: self._shares.own(group, capacity)
-        return lambda: self._own(group, capacity)
+    def _places_of(self, group: Group, capacity: int) -> _Places:
+        if group not in SHARED:
+            return _Places(lambda: self._own(group, capacity), self._clock)
+        return _Places(lambda: self._shares.own(group, capacity), self._clock, lambda: self._shares.refresh(group))
 
     def _own(self, name: str, capacity: int) -> int:
         return Share(halved_until=self._halved_until.get(name)).of(capacity, self._clock.now())
