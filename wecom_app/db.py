@@ -22,6 +22,7 @@ from sqlalchemy import (
     Engine,
     Integer,
     MetaData,
+    NestedTransaction,
     create_engine,
     event,
     make_url,
@@ -44,6 +45,8 @@ LOCK_WAIT_S = 3.0
 """How long a writer waits for another thread's or process's lock before it gives up with `Unavailable`."""
 BUSY_TIMEOUT_MS = 40
 """SQLite's own wait per attempt; short, since its handler sleeps in coarse steps and starves waiters."""
+GATHER_S = 0.01
+"""How long a write transaction of SQLite's is left to others who wait to write, so that they share its commit."""
 CONNECT_S = 5
 """How long PostgreSQL has to answer, unless DATABASE_URL says otherwise (`?connect_timeout=`)."""
 CANNOT_OPEN = "打不开数据库文件：请检查 DATABASE_URL 指向的路径与文件权限"
@@ -115,6 +118,14 @@ class WriterLock:
             self._waiting.remove(turn)
             return False
 
+    def hand_over(self) -> bool:
+        """Give the lock to the next in line; return False, still holding it, if nobody waits."""
+        with self._mutex:
+            if not self._waiting:
+                return False
+            self._waiting.popleft().set()
+            return True
+
     def release(self) -> None:
         """Hand the lock to the next in line, or free it."""
         with self._mutex:
@@ -122,6 +133,71 @@ class WriterLock:
                 self._waiting.popleft().set()
             else:
                 self._held = False
+
+
+class SharedTransaction:
+    """A write transaction that callers go through one after the other; all learn how its one commit went.
+
+    Every method but `wait` is called by whoever holds the writer lock.
+    """
+
+    def __init__(self, connection: Connection, began: float) -> None:
+        self.connection, self.began = connection, began
+        self._entered = False
+        self._ended = threading.Event()
+        self._error: BaseException | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self._ended.is_set()
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """Let one caller write; if he raises, only what he wrote is undone."""
+        savepoint = self.connection.begin_nested() if self._entered else None
+        self._entered = True
+        try:
+            yield
+            if savepoint is not None:
+                savepoint.commit()
+        except BaseException as error:
+            self._undo(savepoint, error)
+            raise
+
+    def commit(self) -> None:
+        """Commit for all who went through; `wait` tells each of them how it ended."""
+        try:
+            self.connection.commit()
+        except Exception as error:
+            self._end(error)
+        else:
+            self._end(None)
+
+    def wait(self) -> None:
+        """Return once all is durable; raise Unavailable if it is not, and nothing was written."""
+        self._ended.wait()
+        if self._error is not None:
+            raise Unavailable from self._error
+
+    def _undo(self, savepoint: NestedTransaction | None, error: BaseException) -> None:
+        kept = False
+        try:
+            # After some failures, a full disk among them, SQLite has undone the whole transaction by itself.
+            if savepoint is not None and self.connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
+                savepoint.rollback()
+                kept = True
+        finally:
+            if not kept:
+                self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        self._error = error
+        try:
+            # Where nothing is to be undone any more, this lets go of what has failed, so that closing resets.
+            self.connection.rollback()
+            self.connection.close()
+        finally:
+            self._ended.set()
 
 
 class Database:
@@ -135,6 +211,8 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._clock = clock or SystemClock()
         self._writer_lock = WriterLock()
+        self._shared: SharedTransaction | None = None
+        """The write transaction that is open on SQLite; belongs to whoever holds the lock."""
         if self.is_sqlite:
             self._writer, self._reader = self._open_sqlite(pool_size)
         else:
@@ -153,22 +231,23 @@ class Database:
 
     @contextmanager
     def write(self, *, urgent: bool = False) -> Iterator[Session]:
-        """Open a write transaction, committed at the end of the block, rolled back if it raises.
+        """Open a write transaction, committed when the block has been left, rolled back if it raises.
 
-        Raises Unavailable if the lock cannot be had within 3 s or the disk refuses, DatabaseUnreachable where there
-        is nothing to connect to.
+        On SQLite those who wait for their turn meanwhile share the commit, unless one of them is urgent, who
+        commits at once for all before him. Raises Unavailable if the lock cannot be had within 3 s or the disk
+        refuses, DatabaseUnreachable where there is nothing to connect to.
         """
         if not self.is_sqlite:
             with _reachable(), self._connect(self._writer) as connection, connection.begin():
                 yield from _session(connection)
             return
-        if not self._writer_lock.acquire(urgent=urgent, timeout_s=LOCK_WAIT_S):
-            raise Unavailable
+        shared = self._enter(urgent)
         try:
-            with _reachable(), self._connect(self._writer) as connection, self._begin_immediate(connection):
-                yield from _session(connection)
+            with _reachable(), shared.part():
+                yield from _session(shared.connection)
         finally:
-            self._writer_lock.release()
+            self._leave(shared, urgent)
+        shared.wait()
 
     def close(self) -> None:
         """Close every pooled connection."""
@@ -183,11 +262,46 @@ class Database:
                 raise
             raise DatabaseUnreachable(CANNOT_OPEN if self.is_sqlite else CANNOT_CONNECT) from error
 
-    def _begin_immediate(self, connection: Connection) -> Any:
+    def _enter(self, urgent: bool) -> SharedTransaction:
+        """Take the writer lock; return the transaction that the one before has left open, else a new one."""
+        if not self._writer_lock.acquire(urgent=urgent, timeout_s=LOCK_WAIT_S):
+            raise Unavailable
+        if self._shared is None:
+            try:
+                with _reachable():
+                    self._shared = self._begin_shared()
+            except BaseException:
+                self._writer_lock.release()
+                raise
+        return self._shared
+
+    def _leave(self, shared: SharedTransaction, urgent: bool) -> None:
+        """Let the next writer into the transaction, or commit it for all and free the lock."""
+        lingers = not urgent and self._clock.monotonic() - shared.began < GATHER_S
+        if lingers and not shared.is_over and self._writer_lock.hand_over():
+            return
+        self._shared = None
+        try:
+            if not shared.is_over:
+                shared.commit()
+        finally:
+            self._writer_lock.release()
+
+    def _begin_shared(self) -> SharedTransaction:
+        connection = self._connect(self._writer)
+        try:
+            self._begin_immediate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return SharedTransaction(connection, self._clock.monotonic())
+
+    def _begin_immediate(self, connection: Connection) -> None:
         deadline = self._clock.monotonic() + LOCK_WAIT_S
         while True:
             try:
-                return connection.begin()
+                connection.begin()
+                return
             except OperationalError as error:
                 if not _is_lock(error) or self._clock.monotonic() >= deadline:
                     raise
@@ -250,7 +364,8 @@ def dump_json(value: object) -> str:
 
 
 def _session(connection: Connection) -> Iterator[Session]:
-    session = Session(connection, autoflush=False, expire_on_commit=False)
+    # The caller of this one ends the transaction, or the savepoint that the session has a part in.
+    session = Session(connection, autoflush=False, expire_on_commit=False, join_transaction_mode="rollback_only")
     yield session
     session.flush()
 
