@@ -267,6 +267,6 @@ def _finish(
 def _note(runtime: Runtime, plan: Plan, *, tries: int = 0, **values: Any) -> bool:
     """Write something down in the welcome's record; return False if it is closed already, or another event's."""
     here = {"of_code": plan.record["code"], "of_event": plan.record["event_id"], "more": tries}
-    with runtime.write() as session:
+    with runtime.write(urgent=True) as session:
         insert_ignore(session, Welcome, [plan.record], ["code"])
         return session.connection().execute(NOTE, {**here, **values}).rowcount == 1
