@@ -11,9 +11,9 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.stage import ROOT, free_port, quantile, settings_for, wait_ready
@@ -25,6 +25,8 @@ CONNECTIONS = 32
 STEADY_RATE = 200
 STEADY_S = 10
 LEAST_RATIO, MOST_P99_MS = 0.25, 100.0
+NOOP = "/api/v1/noop"
+"""Below an address that, like the callback's, acts on no cookie."""
 
 Request = tuple[str, bytes]
 
@@ -52,7 +54,7 @@ def main() -> None:
 def measure(port: int, count: int) -> dict[str, float]:
     """Return the figures of one run; no-op and intake take turns, so that a noisy machine hits both."""
     events = callbacks(2 * count + STEADY_RATE * STEADY_S + 200)
-    noop = [("/noop", body) for _, body in events]
+    noop = [(NOOP, body) for _, body in events]
     burst(port, noop[:200])
     burst(port, events[:200])
     rates: dict[str, list[float]] = {"noop": [], "stored": []}
@@ -116,11 +118,8 @@ def _in_parallel(port: int, parts: Sequence[Sequence], work: Callable) -> None: 
         work(connection, part)
         connection.close()
 
-    threads = [threading.Thread(target=run, args=(part,)) for part in parts]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(len(parts)) as threads:
+        list(threads.map(run, parts))
 
 
 def _send_all(connection: http.client.HTTPConnection, requests: Sequence[Request]) -> None:
