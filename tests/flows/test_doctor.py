@@ -19,6 +19,7 @@ from wecom_app.services import checkup_host, doctor
 from wecom_app.services.checkup import Finding, Patient, State
 
 STRONG = "kTz9w3Xq7LmB2vR8nYc4Hs6JdF1gPa5E"
+OURS = "https://tags.example.com"
 ALWAYS_SKIPPED = {"sqlite": set[str](), "postgresql": {"journal", "disk"}}
 
 
@@ -60,7 +61,7 @@ def assert_finding(finding: Finding, state: State, saw: str, advice: str = "") -
 @pytest.mark.both
 def test_a_sound_installation_has_nothing_to_complain_of(company: Company, backend: str) -> None:
     company.make_channel()
-    found = findings(open_patient(company, secret_key=SecretStr(STRONG)))
+    found = findings(open_patient(company, secret_key=SecretStr(STRONG), public_base_url=OURS))
 
     skipped = {name for name, finding in found.items() if finding.state is State.SKIP}
     assert skipped == ALWAYS_SKIPPED[backend]
@@ -343,3 +344,30 @@ def file_of(company: Company) -> str:
 def run_in_file(company: Company, statement: str) -> None:
     with closing(sqlite3.connect(file_of(company), isolation_level=None)) as connection:
         connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("base", "state", "saw"),
+    [
+        (None, State.WARN, "没有设置 PUBLIC_BASE_URL"),
+        ("http://127.0.0.1:8000", State.WARN, "只能在本机演示"),
+        ("http://192.0.2.10:8000", State.WARN, "不是域名"),
+        ("http://tags.example.com", State.FAIL, "不是 https"),
+        ("https://tags.example.com:8443", State.OK, "tags.example.com:8443；"),
+    ],
+)
+def test_a_domain_that_wecom_cannot_trust_is_told(company: Company, base: str | None, state: State, saw: str) -> None:
+    found = findings(open_patient(company, public_base_url=base))["domain"]
+    assert_finding(found, state, saw)
+
+
+def test_both_tickets_are_asked_for_and_kept_by_nobody(company: Company) -> None:
+    found = findings(open_patient(company, public_base_url=OURS))["signature"]
+    assert_finding(found, State.OK, f"可以为 {OURS}/sidebar 签名")
+    assert [len(company.simulator.calls.of(api)) for api in ("ticket/get", "get_jsapi_ticket")] == [1, 1]
+
+
+def test_a_refused_ticket_is_named(company: Company) -> None:
+    company.simulator.faults.add("get_jsapi_ticket", "errcode", errcode=48002)
+    found = findings(open_patient(company))["signature"]
+    assert_finding(found, State.FAIL, "企业票据", "可调用接口的应用")

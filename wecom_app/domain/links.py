@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 LONGEST_PATH = 512
 OWN_PATH = re.compile(r"/(?!/)[!-\[\]-~]*")
 """One slash, then printable ASCII without space and backslash: browsers read `/\\` as `//`, and drop line breaks."""
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -29,3 +30,8 @@ def origin_of(url: str) -> str | None:
     shown = f"[{host}]" if ":" in host else host
     suffix = "" if port in (None, DEFAULT_PORTS[parts.scheme]) else f":{port}"
     return f"{parts.scheme}://{shown}{suffix}"
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host name or address is always this machine."""
+    return host in LOOPBACK

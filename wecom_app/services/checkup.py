@@ -1,6 +1,6 @@
 """What a check of `wecom-app doctor` is handed, what it finds, and what it may ask of WeCom.
 
-`services.doctor` runs the checks, which stand in `checkup_host`, `checkup_wecom` and `checkup_work`.
+`services.doctor` runs the checks, which stand in `checkup_host`, `checkup_wecom`, `checkup_sdk` and `checkup_work`.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from typing import Protocol
 from wecom_app.clock import Clock
 from wecom_app.config import CallbackKey, Settings, WeComSettings
 from wecom_app.db import Database
-from wecom_app.services.ports import JobQueue
+from wecom_app.services.ports import JobQueue, TicketKind
 from wecom_app.services.wecom_status import WeComStatus
 
 
@@ -74,6 +74,10 @@ class WeComProbe(Protocol):
 
     def ask_for_nobody(self) -> None:
         """Ask for a customer who is not there: WeCom checks the right to ask first."""
+        ...
+
+    def fetch_sdk_ticket(self, kind: TicketKind) -> str:
+        """Return a ticket that pages are signed with."""
         ...
 
     def open_callback(self, url: str, key: CallbackKey) -> EchoReply:

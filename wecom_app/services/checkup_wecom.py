@@ -97,7 +97,7 @@ def _asked(patient: Patient, question: Callable[[WeComProbe], Finding]) -> Findi
     try:
         return question(patient.probe)
     except WeComError as error:
-        return _explained(error)
+        return explained(error)
 
 
 def _fetch_token(probe: WeComProbe) -> Finding:
@@ -124,7 +124,7 @@ def _ask_for_nobody(probe: WeComProbe) -> Finding:
     return fine("可以读取客户")
 
 
-def _explained(error: WeComError) -> Finding:
+def explained(error: WeComError) -> Finding:
     """Say what a refusal means, with our own address where that is what the admin must enter."""
     known = EXPLANATIONS.get(error.errcode) if error.errcode is not None else None
     if known is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from wecom_app.errors import AppError
-from wecom_app.services import checkup_host, checkup_wecom, checkup_work
+from wecom_app.services import checkup_host, checkup_sdk, checkup_wecom, checkup_work
 from wecom_app.services.checkup import Finding, Patient, State, fail, skip
 
 log = structlog.get_logger(__name__)
@@ -78,6 +78,8 @@ CHECKS = (
     Check("customers", "客户权限", checkup_wecom.customers, (TOKEN,)),
     Check("circuit", "调用暂停", checkup_wecom.circuit, (SCHEMA, SETTINGS)),
     Check("callback", "回调地址", checkup_wecom.callback, (SETTINGS,)),
+    Check("domain", "可信域名", checkup_sdk.domain),
+    Check("signature", "页面签名", checkup_sdk.signature, (TOKEN,)),
     Check("workers", "任务执行", checkup_work.workers, (SCHEMA,)),
     Check("leftovers", "失败记录", checkup_work.leftovers, (SCHEMA,)),
     Check("alerts", "告警与群机器人", checkup_work.alerts_and_robots, (SCHEMA,)),

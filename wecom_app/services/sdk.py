@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from wecom_app.config import Settings
+from wecom_app.domain.links import is_loopback, origin_of
 from wecom_app.domain.sdk_signature import sign
 from wecom_app.errors import InvalidInput
 from wecom_app.services.ports import TicketKind
 from wecom_app.services.runtime import Runtime
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LONGEST_URL = 2048
 
 
@@ -40,18 +40,9 @@ def sign_page(runtime: Runtime, kind: TicketKind, url: str) -> SdkSignature:
 
 def is_ours(settings: Settings, url: str) -> bool:
     """Tell whether an address is below PUBLIC_BASE_URL; where that is not set, below this machine's own."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        return False
-    if parts.username is not None or parts.password is not None:
+    origin = origin_of(url)
+    if origin is None:
         return False
     if settings.public_base_url is not None:
-        return f"{parts.scheme}://{parts.netloc}" == settings.public_base_url
-    return parts.scheme == "http" and host in LOOPBACK
-
-
-def page_url(settings: Settings, seen_root: str, path_and_query: str) -> str:
-    """Return a page's address as the browser has it: behind a proxy only PUBLIC_BASE_URL knows host and scheme."""
-    return f"{(settings.public_base_url or seen_root).rstrip('/')}{path_and_query}"
+        return origin == origin_of(settings.public_base_url)
+    return origin.startswith("http:") and is_loopback(urlsplit(origin).hostname or "")

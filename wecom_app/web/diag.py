@@ -45,17 +45,16 @@ def page() -> str:
 
 
 def _server_lines() -> list[Line]:
-    settings, url = runtime().settings, request.base_url
-    seen = sdk.page_url(settings, request.url_root, request.path)
+    settings, url = runtime().settings, jssdk.page_url()
     lines = [
         Line("版本", f"wecom-app {__version__}"),
         Line("服务器时间", runtime().clock.now().isoformat(timespec="seconds")),
-        Line("本页地址（服务器看到的）", url),
+        Line("本页地址（服务器看到的）", request.url),
         Line("PUBLIC_BASE_URL", settings.public_base_url or "没有设置", settings.public_base_url is not None),
     ]
     wecom = settings.require_wecom()
     lines.append(Line("企业与应用", f"{wecom.corp_id} · {wecom.agent_id}"))
-    lines.append(Line("可以签名的地址", seen, sdk.is_ours(settings, seen)))
+    lines.append(Line("可以签名的地址", url, sdk.is_ours(settings, url)))
     return lines
 
 

@@ -10,6 +10,7 @@ from wecom_app.errors import AppError, InvalidInput
 from wecom_app.services import sdk
 from wecom_app.services.ports import TicketKind
 from wecom_app.services.sdk import SdkSignature
+from wecom_app.web.origins import own_origin
 from wecom_app.web.session import csrf_token, signed_in
 from wecom_app.web.state import runtime
 
@@ -38,7 +39,7 @@ class Setup:
 def setup() -> Setup:
     """Return the present page's setup, signed if a ticket can be had: without one the script asks again."""
     wecom = runtime().settings.require_wecom()
-    url = sdk.page_url(runtime().settings, request.url_root, _path())
+    url = page_url()
     fields = {"corpId": wecom.corp_id, "agentId": wecom.agent_id, "url": url, "csrf": csrf_token()}
     try:
         signed = sdk.sign_page(runtime(), TicketKind.AGENT, url)
@@ -48,10 +49,14 @@ def setup() -> Setup:
     return Setup({**fields, **_fields(signed)})
 
 
-def _path() -> str:
-    """Return path and query as the browser wrote them; the signature covers every character."""
+def page_url() -> str:
+    """Return the present page's address as the browser has it: the signature covers every character.
+
+    Behind a proxy only PUBLIC_BASE_URL knows scheme and host.
+    """
     query = request.query_string.decode("latin-1")
-    return f"{request.path}?{query}" if query else request.path
+    base = own_origin() or request.host_url.rstrip("/")
+    return f"{base}{request.path}?{query}" if query else f"{base}{request.path}"
 
 
 def _fields(signed: SdkSignature) -> dict[str, Any]:

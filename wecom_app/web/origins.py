@@ -4,10 +4,8 @@ from urllib.parse import urlsplit
 
 from flask import request
 
-from wecom_app.domain.links import origin_of
+from wecom_app.domain.links import is_loopback, origin_of
 from wecom_app.web.state import runtime
-
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def own_origin() -> str | None:
@@ -22,7 +20,7 @@ def own_origin() -> str | None:
         host = urlsplit(request.host_url).hostname
     except ValueError:
         return None
-    return origin_of(request.host_url) if host in LOOPBACK else None
+    return origin_of(request.host_url) if is_loopback(host or "") else None
 
 
 def is_https() -> bool:

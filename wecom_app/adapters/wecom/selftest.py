@@ -18,12 +18,14 @@ from wecom_app.adapters.wecom import apis
 from wecom_app.adapters.wecom.answers import Reader
 from wecom_app.adapters.wecom.apis import Api
 from wecom_app.adapters.wecom.call_log import CallLog
+from wecom_app.adapters.wecom.ticket_calls import TICKET_APIS
 from wecom_app.adapters.wecom.transport import CONNECT_S, READ_S, Deadline, build_session
 from wecom_app.adapters.wecom.wire import Json, Request, Wire
 from wecom_app.clock import Clock
 from wecom_app.config import CallbackKey, WeComSettings
 from wecom_app.errors import WeComGone, WeComRejected, WeComUnavailable
 from wecom_app.services.checkup import ClockReading, EchoReply
+from wecom_app.services.ports import TicketKind
 
 CLOCK_PATH = "getcallbackip"
 """Asked without a token: refused (41001), with a Date header, and counted against nothing."""
@@ -77,6 +79,11 @@ class DirectProbe:
             self._exchange(apis.CONTACT, self._request("get", external_userid=NOBODY))
         except (WeComGone, WeComRejected):
             return  # refused for the customer's sake, so that we had the right to ask
+
+    def fetch_sdk_ticket(self, kind: TicketKind) -> str:
+        found = TICKET_APIS[kind]
+        answer = self._exchange(found.api, Request("get", {**found.params, "access_token": self._token}))
+        return Reader(found.api.path, answer).text("ticket")
 
     def open_callback(self, url: str, key: CallbackKey) -> EchoReply:
         text = "".join(secrets.choice("0123456789") for _ in range(ECHO_DIGITS))
