@@ -106,7 +106,7 @@ def fan_out(
         for relation in relations.get(unit.key.customer_id, ()):
             if unit.key.relation_id not in (CUSTOMER_LEVEL, relation.id):
                 continue
-            pushed = [t for t in unit.changed_tag_ids() if facts.tags[t].mirror in PUSHED]
+            pushed = [t for t in unit.changed_tag_ids() if facts.tags[t].is_pushed]
             if not pushed:
                 continue
             if unit.key.relation_id == CUSTOMER_LEVEL:

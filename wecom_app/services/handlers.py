@@ -138,10 +138,13 @@ def _deleted_by_customer(session: Session, context: Context, event: Message) -> 
 def _close(session: Session, context: Context, event: Message, lost_by: str) -> None:
     """End the relation, unless the event is older than the epoch that stands: then only look again."""
     subject = _subject(session, context, event)
-    if subject is None or (subject.relation.lost_at is not None and not subject.is_new):
+    if subject is None:
         return
     relation = subject.relation
     lost_at = event.occurred_at or context.now
+    if not subject.is_new and relation.lost_at is not None:
+        relations.confirm_loss(relation, lost_by, lost_at)
+        return
     if not subject.is_new and _began(relation) > lost_at:
         _look(session, context, relation)
         return

@@ -70,6 +70,12 @@ def find_channel(session: Session, state: str | None) -> Channel | None:
     return session.execute(CHANNEL, {"state": state}).scalar_one_or_none() if state else None
 
 
+def confirm_loss(relation: Relation, lost_by: str, lost_at: datetime) -> None:
+    """Note a later end of a relation that has ended already: the beginning in between is still on its way."""
+    if relation.lost_at is not None and lost_at > relation.lost_at:
+        relation.lost_at, relation.lost_by = lost_at, lost_by
+
+
 def set_state(session: Session, relation: Relation, state: str | None) -> Channel | None:
     """Note WeCom's State on the relation and return the channel it names, None if it is not ours."""
     if not state:

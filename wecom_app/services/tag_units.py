@@ -9,7 +9,7 @@ from sqlalchemy import and_, bindparam, delete, or_, select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.tagging import Decision, Holding, Source, Unit, Wish
-from wecom_app.domain.vocabulary import SourceKind
+from wecom_app.domain.vocabulary import PUSHED, SourceKind
 from wecom_app.models import CustomerTag, Tag, TagClaim, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL
 from wecom_app.services.upsert import insert_ignore, upsert
@@ -59,6 +59,12 @@ class TagFact:
     mirror: str
     wecom_tag_id: str | None
     live: bool
+    gone: bool
+    """Deleted at WeCom: whatever becomes of it here, nothing is to be said there."""
+
+    @property
+    def is_pushed(self) -> bool:
+        return self.mirror in PUSHED and not self.gone
 
 
 @dataclass(frozen=True)
@@ -228,7 +234,9 @@ def _unit(units: dict[UnitKey, UnitRows], facts: TagFacts, row: dict[str, Any]) 
 def _fact(row: Any) -> TagFact:
     tag_id, name, group_id, selection, scope, mirror, wecom_tag_id, archived_at, gone_at = row
     live = archived_at is None and gone_at is None
-    return TagFact(tag_id, name, group_id, selection == "single", scope, mirror, wecom_tag_id, live)
+    return TagFact(
+        tag_id, name, group_id, selection == "single", scope, mirror, wecom_tag_id, live, gone_at is not None
+    )
 
 
 def _holding(row: dict[str, Any]) -> Holding:
