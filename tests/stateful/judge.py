@@ -17,6 +17,7 @@ SELECT c.external_userid, count(DISTINCT e.change_set_id) FROM tag_event e
 JOIN change_set s ON s.id = e.change_set_id JOIN customer c ON c.id = e.customer_id
 WHERE s.actor_kind = 'wecom' GROUP BY 1
 """
+ACTS = "SELECT ct.person_seq FROM customer_tag ct JOIN tag t ON t.id = ct.tag_id WHERE t.name = ?"
 HISTORY = "SELECT id, state, tries, closed_at IS NOT NULL FROM tag_operation ORDER BY id"
 
 
@@ -198,3 +199,25 @@ class Judge:
 
     def _agree(self) -> bool:
         return all(self.sight.is_equal(customer) for customer in CUSTOMERS)
+
+    # What a pinned history asks besides.
+
+    def customer_has(self, customer: int, name: str) -> None:
+        assert self.has(customer, name), f"{CUSTOMERS[customer]} has not {name}"
+
+    def has_one_row(self, kind: str) -> None:
+        kinds = [row[0] for row in self.corp.rows("SELECT kind FROM sync_conflict")]
+        assert kinds == [kind], kinds
+
+    def nothing_was_taken_off(self) -> None:
+        assert not self.corp.rows("SELECT id FROM tag_event WHERE op = 'remove'")
+
+    def a_person_has_acted(self, name: str) -> None:
+        acts = self.corp.rows(ACTS, name)
+        assert any(seq for (seq,) in acts), "the member's act was not counted"
+
+    def friendships_are_live(self, *friendships: int) -> None:
+        assert set(friendships) <= set(self.sight.here().friends)
+
+    def first_call_is(self, api: str) -> None:
+        assert self.corp.simulator.calls[0].api == api, list(self.corp.simulator.calls)

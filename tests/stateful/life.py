@@ -121,6 +121,13 @@ class Life:
         key = self._key(customer, name, tag_id, friendship)
         self.judge.acted_here(key, tag_id, add=add, by_person=source.is_person)
 
+    @act
+    def put_back_what_a_member_takes_off(self, customer: int, friendship: int, name: str) -> None:
+        """A member takes a tag off in WeCom; a person here, who cannot know, takes it off and puts it on again."""
+        self.member(friendship, name, add=False)
+        self.person(customer, name, add=False)
+        self.person(customer, name, add=True)
+
     # Acts in WeCom.
 
     @act

@@ -17,8 +17,9 @@ SELECT r.id, s.userid_key, c.external_userid, r.epoch_at FROM relation r
 JOIN staff s ON s.id = r.staff_id JOIN customer c ON c.id = r.customer_id WHERE r.lost_at IS NULL
 """
 ROWS = """
-SELECT c.external_userid, k.relation_id, t.wecom_tag_id, count(*) FROM sync_conflict k
-JOIN customer c ON c.id = k.customer_id JOIN tag t ON t.id = k.tag_id GROUP BY 1, 2, 3
+SELECT c.external_userid, k.relation_id, t.wecom_tag_id, g.selection, g.scope, count(*) FROM sync_conflict k
+JOIN customer c ON c.id = k.customer_id JOIN tag t ON t.id = k.tag_id JOIN tag_group g ON g.id = t.group_id
+GROUP BY 1, 2, 3, 4, 5
 """
 OPEN_CELLS = """
 SELECT ct.relation_id, ct.tag_id, ct.wanted IS NOT ct.base OR ct.sent IS NOT NULL
@@ -118,13 +119,10 @@ class Sight:
     def rows(self, here: Here) -> dict[UnitKey, int]:
         """Return the number of conflict rows of each unit."""
         by_relation = {relation: index for index, relation in here.friends.items()}
-        levels, notes = set(self.live_ids(LEVELS).values()), set(self.live_ids(NOTES).values())
         found: dict[UnitKey, int] = defaultdict(int)
-        for customer, relation, tag, count in self.corp.rows(ROWS):
-            if tag in notes:
-                found[UnitKey(customer, tag, by_relation.get(relation))] += count
-            else:
-                found[UnitKey(customer, None if tag in levels else tag)] += count
+        for customer, relation, tag, selection, scope, count in self.corp.rows(ROWS):
+            friendship = by_relation.get(relation) if scope == "relation" else None
+            found[UnitKey(customer, None if selection == "single" else tag, friendship)] += count
         return found
 
     def value_there(self, key: UnitKey, friendship: int) -> Value:

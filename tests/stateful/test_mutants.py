@@ -1,0 +1,36 @@
+"""Every pinned history holds, and every mutant dies: by its history on the real code, and by the planner's states."""
+
+import random
+
+import pytest
+
+from tests.domain.merge_oracle import expected_merge
+from tests.domain.merge_states import STATES, state
+from tests.stateful.histories import HISTORIES, live
+from tests.stateful.mutants import MUTANTS, Mutant
+from wecom_app.domain.merge import merge
+
+PLANNERS = [mutant for mutant in MUTANTS if mutant.merge is not None]
+MOST_STATES = 3000
+
+
+@pytest.mark.parametrize("name", list(HISTORIES))
+def test_a_pinned_history_comes_to_its_right_end(name: str) -> None:
+    live(HISTORIES[name])
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_broken_product_fails_its_pinned_history(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
+    mutant.enter(monkeypatch)
+
+    with pytest.raises(AssertionError):
+        live(HISTORIES[mutant.history.__name__])
+
+
+@pytest.mark.parametrize("mutant", PLANNERS, ids=lambda mutant: mutant.name)
+def test_a_broken_merge_differs_from_the_second_reading_within_a_few_thousand_states(mutant: Mutant) -> None:
+    assert mutant.merge is not None
+    broken, chance = mutant.merge(merge), random.Random(0)
+    questions = (state(chance.randrange(STATES)) for _ in range(MOST_STATES))
+
+    assert any(broken(*question) != expected_merge(*question) for question in questions)
