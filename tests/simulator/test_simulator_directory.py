@@ -57,7 +57,7 @@ def code_of(answer) -> str:
 
 @pytest.mark.parametrize("path", [AUTHORIZE, SSO])
 def test_the_log_in_page_lets_one_choose_a_member(api, path):
-    page = login(api, path)
+    page = login(api, path, login_type="CorpApp")
     assert page.status_code == 200
     assert "张伟" in page.text
     assert "userid=zhang" in page.text
@@ -111,6 +111,8 @@ def test_somebody_outside_the_corp_has_no_userid(api):
         ({"redirect_uri": "javascript:alert(1)"}, "10003"),
         ({"redirect_uri": "https://evil.test/"}, "50001"),
         ({"agentid": "7"}, "40056"),
+        ({"state": "a-b"}, "40058"),
+        ({"state": "a" * 129}, "40058"),
     ],
 )
 def test_a_bad_log_in_address_shows_an_error(make_api, change, errcode):
@@ -118,3 +120,30 @@ def test_a_bad_log_in_address_shows_an_error(make_api, change, errcode):
     answer = login(api, userid="zhang", **change)
     assert answer.status_code == 400
     assert errcode in answer.text
+
+
+@pytest.mark.parametrize("change", [{}, {"login_type": "Other"}, {"login_type": "CorpApp", "agentid": ""}])
+def test_a_log_in_on_a_computer_says_for_which_app(api, change):
+    assert login(api, SSO, userid="zhang", **change).status_code == 400
+
+
+def hold(api, userid: str, to: str = "") -> str:
+    """Put the phone into somebody's hands; return where the browser goes."""
+    answer = api.session.get(
+        f"{api.base}/_simulator/hold", params={"userid": userid, "next": to}, allow_redirects=False
+    )
+    api.session.headers["Cookie"] = answer.headers["Set-Cookie"].partition(";")[0]
+    return answer.headers["Location"]
+
+
+@pytest.mark.parametrize("path", [AUTHORIZE, SSO])
+def test_who_holds_the_phone_is_logged_in_without_a_word(api, sim: Simulator, path):
+    more = {"login_type": "CorpApp"} if path == SSO else {}
+    assert hold(api, "WANG", "//e.com") == "/e.com"
+    assert api.get("auth/getuserinfo", code=code_of(login(api, path, **more)))["userid"] == "wang"
+    sim.act("admin", "update_member", userid="wang", status=2)
+    assert login(api, path, **more).status_code == 200
+    hold(api, "zhang")
+    assert login(api, path, **more).status_code == 302
+    hold(api, "")
+    assert login(api, path, **more).status_code == 200
