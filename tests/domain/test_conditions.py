@@ -139,6 +139,15 @@ def test_a_condition_is_said_in_words_and_names_the_tags_that_made_it_hold() -> 
     assert [tag.name for tag in answer.because] == ["复购", "会员"]
 
 
+def test_what_keeps_a_condition_from_holding_is_named_part_by_part() -> None:
+    leaf = {"on": "tag", "op": "has_any", "tags": ["a.x"]}
+    missing = {"on": "tag", "op": "has_any", "tags": ["b.x"]}
+    condition = conditions.parse({"all": [leaf, {"all": [missing, {"not": leaf}]}, {"any": [missing, leaf]}]})
+    facts = facts_of([HeldTag("a.x", "高意向", "rule", NOW)], NOW)
+    assert [conditions.to_json(part) for part in conditions.failing(condition, facts)] == [missing, {"not": leaf}]
+    assert conditions.failing(conditions.parse(leaf), facts) == []
+
+
 @pytest.mark.parametrize(
     ("text", "expected_at"),
     [

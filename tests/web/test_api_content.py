@@ -65,6 +65,7 @@ def test_a_condition_is_tried_on_all_customers_and_on_one(company: Company) -> N
     assert tried["customer"]["tags"] == [{"key": vip, "name": "会员"}]
     refused = company.post("/content/preview", {**body, "external_userid": other}, expect=200)["customer"]
     assert (refused["fits"], refused["tags"]) == (False, [])
+    assert refused["reason"] == "没有满足：有「会员」；不满足（有「新客」）"
     assert company.post("/content/preview", {}, expect=200)["fitting"] == 2
 
 

@@ -104,6 +104,15 @@ def _joined(parts: Sequence[Condition], facts: Facts, needed: int) -> Answer:
     return Answer(holds=True, because=tuple(because.values()))
 
 
+def failing(condition: Condition, facts: Facts) -> list[Condition]:
+    """Return the parts of a condition that keep it from holding; of anything but `all`, the condition itself."""
+    if ask(condition, facts).holds:
+        return []
+    if isinstance(condition, All):
+        return [found for part in condition.parts for found in failing(part, facts)]
+    return [condition]
+
+
 def words(condition: Condition, names: Mapping[str, str]) -> str:
     """Say in Chinese what a condition asks; `names` are those of tags by key."""
     match condition:

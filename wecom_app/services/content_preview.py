@@ -60,7 +60,9 @@ def fit(session: Session, document: Mapping[str, Any] | None, customer: Customer
     condition = conditions.parse(document)
     names = {key: tag.name for key, tag in condition_queries.check_tags(session, condition).items()}
     held = condition_queries.held_tags(session, customer.id, now)
-    answer = conditions.ask(condition, facts_of(held, now))
-    asked = conditions.words(condition, names)
-    reason = recommendations.reason(asked, answer) if answer.holds else f"不符合：{asked}"
-    return Fit(customer, answer.holds, reason, answer.because)
+    facts = facts_of(held, now)
+    answer = conditions.ask(condition, facts)
+    if answer.holds:
+        return Fit(customer, True, recommendations.reason(conditions.words(condition, names), answer), answer.because)
+    missing = "；".join(conditions.words(part, names) for part in conditions.failing(condition, facts))
+    return Fit(customer, False, f"没有满足：{missing}", ())

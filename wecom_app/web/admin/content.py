@@ -16,7 +16,7 @@ from wecom_app.services import audit, content, content_preview, content_use, lib
 from wecom_app.services.content import ContentView, Filter
 from wecom_app.services.content_drafts import ContentChanges, ContentDraft
 from wecom_app.services.content_use import Use
-from wecom_app.web.admin import content_forms, content_parts, notices
+from wecom_app.web.admin import content_forms, content_parts, notices, paging
 from wecom_app.web.admin.content_forms import ConditionInput, Read
 from wecom_app.web.session import current_viewer, signed_in
 from wecom_app.web.state import runtime
@@ -44,7 +44,7 @@ def register(blueprint: Blueprint) -> None:
 def items() -> str:
     """The list."""
     wanted = _filter()
-    before = _row_id(request.args.get("before", ""))
+    before = paging.before()
     now = runtime().clock.now()
     with runtime().read() as session:
         found = content.list_items(session, wanted, now, before_id=before, limit=PAGE + 1)
@@ -103,7 +103,7 @@ def save(item_id: int) -> str | Response | tuple[str, int]:
     read = content_forms.read(request.form, runtime().settings.time_zone)
     with runtime().read() as session:
         view = content.get(session, item_id, runtime().clock.now())
-    version = _row_id(request.form.get("version", ""))
+    version = paging.row_id(request.form.get("version", "")[:20])
 
     def act(session: Session) -> ContentView:
         changes = cast("ContentChanges", vars(read.draft))
@@ -193,10 +193,6 @@ def _filter() -> Filter:
         kind if kind in list(contents.Kind) else None,
         state if state in contents.STATE_WORDS else None,
     )
-
-
-def _row_id(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and 0 < int(text) < 2**63 else None
 
 
 def _actor() -> str:

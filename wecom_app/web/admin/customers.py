@@ -11,7 +11,7 @@ from wecom_app.domain.access import Role
 from wecom_app.models import Staff
 from wecom_app.services import audit, customer_search, rep_profile, tag_picker, undo
 from wecom_app.services.customer_search import Wanted
-from wecom_app.web.admin import notices
+from wecom_app.web.admin import notices, paging
 from wecom_app.web.session import current_viewer, signed_in
 from wecom_app.web.state import runtime
 
@@ -40,7 +40,7 @@ def register(blueprint: Blueprint) -> None:
 def customers() -> str:
     """The list."""
     given = {name: request.args.get(name, "").strip()[:160] for name in ("q", "tag", "userid")}
-    wanted, before = Wanted(**given), request.args.get("before", type=_row_id)
+    wanted, before = Wanted(**given), paging.before()
     now, viewer = runtime().clock.now(), current_viewer()
     with runtime().read() as session:
         found = customer_search.find(session, viewer, wanted, now, before_id=before, limit=PAGE + 1)
@@ -111,10 +111,3 @@ def _members(session: Session) -> list[tuple[str, str]]:
     """Return the members who have not left, as (userid, name)."""
     query = select(Staff.userid, Staff.name).where(Staff.status != "left").order_by(Staff.name, Staff.id)
     return [(row.userid, row.name or row.userid) for row in session.execute(query)]
-
-
-def _row_id(text: str) -> int:
-    number = int(text)
-    if not 0 < number < 2**63:
-        raise ValueError(text)
-    return number
