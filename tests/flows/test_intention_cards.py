@@ -142,6 +142,16 @@ def test_off_duty_no_card_comes_until_work_begins(company: Company) -> None:
     assert len(cards_to(company, "zhang")) == 1
 
 
+def test_a_card_that_was_held_for_days_is_not_sent_any_more(company: Company) -> None:
+    ask(company, "zhang", "下班")
+    befriend(company, "zhang", "林晓芸")
+    wait(company)
+    wait(company, 4 * 24 * 3600)
+    assert "卡片马上" not in ask(company, "zhang", "上班")
+    assert cards(company) == [("skipped", "超过三天没能发出")]
+    assert cards_to(company, "zhang") == []
+
+
 @pytest.mark.both
 def test_an_app_without_callback_address_says_why_and_does_not_try_on(company: Company) -> None:
     company.simulator.faults.add("message/send", "errcode", errcode=43012)

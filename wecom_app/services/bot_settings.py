@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from wecom_app.errors import InvalidInput
@@ -72,6 +72,6 @@ def group_id(session: Session, key: str | None) -> int | None:
     return session.execute(query).scalar_one_or_none()
 
 
-def _live_key(session: Session, which: object) -> str | None:
-    query = select(TagGroup.key).where(which, TagGroup.archived_at.is_(None), TagGroup.gone_at.is_(None))  # type: ignore[arg-type]
+def _live_key(session: Session, which: ColumnElement[bool]) -> str | None:
+    query = select(TagGroup.key).where(which, TagGroup.archived_at.is_(None), TagGroup.gone_at.is_(None))
     return session.execute(query).scalar_one_or_none()

@@ -41,7 +41,7 @@ BUTTON = "tag:"
 """Beginning of a button's key; the tag's own key follows."""
 OPEN = ("waiting", "held", "sending")
 STATES = (*OPEN, "sent", "answered", "skipped", "failed")
-LIFE = timedelta(hours=24)
+LIFE = timedelta(days=3)
 """A card about somebody who came longer ago asks nobody any more."""
 NO_CALLBACK = 43012
 USED_TASK = 42014
@@ -98,19 +98,17 @@ def plan(session: Session, context: Context, relation: Relation) -> None:
 
 
 def release(session: Session, context: Context, staff_id: int) -> int:
-    """Have the cards sent that were held while a member was off duty; return how many."""
+    """Have the cards sent that were held while a member was off duty, and are not too old; return how many."""
     held = (
         select(IntentionCard)
         .join(Relation, Relation.id == IntentionCard.relation_id)
-        .where(
-            Relation.staff_id == staff_id, IntentionCard.state == "held", IntentionCard.created_at > context.now - LIFE
-        )
+        .where(Relation.staff_id == staff_id, IntentionCard.state == "held")
     )
     cards = session.execute(held.order_by(IntentionCard.id)).scalars().all()
     for card in cards:
         card.state = "waiting"
         _request(session, context, card.id, context.now)
-    return len(cards)
+    return sum(context.now - card.created_at <= LIFE for card in cards)
 
 
 def send(runtime: Runtime, args: JobArgs) -> None:
@@ -212,7 +210,7 @@ def _unwanted(
     if intention_of(session, relation.customer_id, card.group_id, now) is not None:
         return "已经打了标签"
     if now - card.created_at > LIFE:
-        return "超过一天没能发出"
+        return "超过三天没能发出"
     if _is_paused(session, now):
         return "应用没有设置接收消息的服务器，暂不发送卡片"
     return None
@@ -264,7 +262,9 @@ def _content(
 
 
 def _close(runtime: Runtime, card_id: int, **values: Any) -> None:
+    """Write down what came of the sending, unless the member was quicker and has answered."""
     if values.get("state") == "failed":
         values.setdefault("closed_at", runtime.clock.now())
     with runtime.write() as session:
-        session.execute(update(IntentionCard).where(IntentionCard.id == card_id).values(**values))
+        sending = update(IntentionCard).where(IntentionCard.id == card_id, IntentionCard.state == "sending")
+        session.execute(sending.values(**values))
