@@ -82,6 +82,12 @@ def _currency(value: str) -> str:
     return value
 
 
+def _domain_proof(value: str) -> str:
+    if not re.fullmatch(r"WW_verify_[A-Za-z0-9]{4,64}\.txt", value):
+        raise ValueError("must be the name of the file from the admin console (WW_verify_….txt)")
+    return value
+
+
 def _corp_id(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{4,64}", value):
         raise ValueError("must be the corp id from the admin console (ww…)")
@@ -169,6 +175,7 @@ class Settings(BaseModel):
     database_url: Annotated[str, AfterValidator(_database_url), Field(repr=False)] = "sqlite:///var/wecom-app.db"
     secret_key: Annotated[SecretStr, AfterValidator(_secret_key)] | None = None
     public_base_url: Origin | None = None
+    wecom_domain_proof: Annotated[str, AfterValidator(_domain_proof)] | None = None
     time_zone: Annotated[str, AfterValidator(_time_zone)] = "Asia/Shanghai"
     currency: Annotated[str, AfterValidator(_currency)] = "CNY"
     metrics_token: SecretStr | None = None

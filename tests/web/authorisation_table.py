@@ -144,6 +144,7 @@ ROUTES: Mapping[str, str] = {
     "GET /api/jssdk/signature": "signed in",
     "POST /csp-report": "open",
     "GET /diag": "open",
+    "GET /WW_verify_<token>.txt": "open",
     "GET /healthz": "open",
     "GET /readyz": "open",
     "GET /metrics": "open",

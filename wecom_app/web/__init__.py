@@ -13,6 +13,7 @@ from wecom_app.web import (
     assets,
     callback,
     diag,
+    domain_proof,
     errors,
     headers,
     jssdk,
@@ -45,6 +46,7 @@ def create_web(runtime: Runtime) -> Flask:
     app.register_blueprint(sidebar.make_blueprint())
     app.register_blueprint(jssdk.blueprint)
     app.register_blueprint(diag.blueprint)
+    app.register_blueprint(domain_proof.blueprint)
     if runtime.settings.demo_mode:
         app.register_blueprint(playground.blueprint)
     assets.install(app)
