@@ -31,7 +31,7 @@ storm: $(STAMP) ## Kill the application ten times under 2,000 scans and judge bo
 	STORM_SCANS=2000 STORM_KILLS=10 $(BIN)/python -m pytest -q tests/flows/test_storm.py
 
 benchmarks: $(STAMP) ## Run every benchmark and print its figures
-	@for name in intake end_to_end welcome_delay idle_memory recommendations; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@for name in intake end_to_end welcome_delay idle_memory recommendations profile on_demand; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 check: $(STAMP) ## Style, types and layers
 	$(BIN)/ruff format --check .

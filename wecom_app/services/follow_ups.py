@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.access import Purpose
@@ -68,6 +68,13 @@ SHOWN = (
     .where(FollowUp.deleted_at.is_(None))
 )
 """Notes as lists show them; the caller says which."""
+DATED = (
+    SHOWN.where(
+        FollowUp.customer_id == bindparam("customer_id"), FollowUp.remind_at.is_not(None), FollowUp.done_at.is_(None)
+    )
+    .order_by(FollowUp.remind_at, FollowUp.id)
+    .limit(MOST)
+)
 
 
 def moment(text: str, time_zone: str) -> datetime:
@@ -134,10 +141,8 @@ def delete(session: Session, viewer: Viewer, follow_up_id: int, now: datetime) -
 
 def reminders(session: Session, viewer: Viewer, customer: Customer, now: datetime) -> tuple[FollowUpView, ...]:
     """Return a customer's notes with a date that are not done, the earliest first."""
-    query = SHOWN.where(
-        FollowUp.customer_id == customer.id, FollowUp.remind_at.is_not(None), FollowUp.done_at.is_(None)
-    ).order_by(FollowUp.remind_at, FollowUp.id)
-    return tuple(view(row, viewer, now) for row in session.connection().execute(query.limit(MOST)))
+    found = session.connection().execute(DATED, {"customer_id": customer.id})
+    return tuple(view(row, viewer, now) for row in found)
 
 
 def due(session: Session, viewer: Viewer, now: datetime, *, limit: int = MOST) -> list[FollowUpView]:

@@ -6,13 +6,13 @@ entries of one moment.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, or_, select, true
+from sqlalchemy import BindParameter, ColumnElement, and_, bindparam, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from wecom_app.db import EPOCH
+from wecom_app.db import EPOCH, BigId, UtcDateTime
 from wecom_app.domain import explaining
 from wecom_app.domain.access import Role
 from wecom_app.domain.words import WELCOME_WORDS, source_word
@@ -27,6 +27,72 @@ FRIENDSHIP, TAGS, WELCOME, FOLLOW_UP, CONTENT = range(5)
 """The parts, in the order in which the entries of one moment happened."""
 UNTOLD_WELCOMES = ("none", "waiting")
 LARGEST = 2**63 - 1
+END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
+
+Column = ColumnElement[Any] | InstrumentedAttribute[Any]
+
+
+def _older(at: Column, row_id: Column) -> ColumnElement[bool]:
+    """Return the condition that a row stands after the page before, the parameters of which `_Asked` gives."""
+    moment: BindParameter[datetime] = bindparam("before_at", type_=UtcDateTime())
+    return or_(at < moment, and_(at == moment, row_id < bindparam("before_id", type_=BigId)))
+
+
+LIMIT: BindParameter[int] = bindparam("limit", type_=BigId)
+ACTS = (
+    select(TagEvent.change_set_id)
+    .where(TagEvent.customer_id == bindparam("customer_id"), _older(TagEvent.at, TagEvent.change_set_id))
+    .group_by(TagEvent.change_set_id, TagEvent.at)
+    .order_by(TagEvent.at.desc(), TagEvent.change_set_id.desc())
+    .limit(LIMIT)
+)
+TAG_EVENTS = (
+    select(
+        TagEvent.change_set_id,
+        TagEvent.at,
+        TagEvent.op,
+        TagEvent.after,
+        Tag.name,
+        TagGroup.dimension,
+        TagGroup.sensitive,
+        ChangeSet.actor_kind,
+        ChangeSet.actor_ref,
+        ChangeSet.reason,
+        ChangeSet.parent_id,
+    )
+    .join(Tag, Tag.id == TagEvent.tag_id)
+    .join(TagGroup, TagGroup.id == Tag.group_id)
+    .join(ChangeSet, ChangeSet.id == TagEvent.change_set_id)
+    .where(TagEvent.customer_id == bindparam("customer_id"), TagEvent.change_set_id.in_(ACTS))
+    .order_by(TagEvent.id)
+)
+WELCOMES = (
+    select(Welcome.id, Welcome.received_at, Welcome.userid, Welcome.status, Welcome.reason, Welcome.text)
+    .where(
+        Welcome.external_userid == bindparam("external_userid"),
+        Welcome.status.not_in(UNTOLD_WELCOMES),
+        _older(Welcome.received_at, Welcome.id),
+    )
+    .order_by(Welcome.received_at.desc(), Welcome.id.desc())
+    .limit(LIMIT)
+)
+NOTES = (
+    follow_ups.SHOWN.where(FollowUp.customer_id == bindparam("customer_id"), _older(FollowUp.created_at, FollowUp.id))
+    .order_by(FollowUp.created_at.desc(), FollowUp.id.desc())
+    .limit(LIMIT)
+)
+SENT = (
+    select(ContentEvent.id, ContentEvent.at, ContentItem.title, Staff.userid, Staff.name)
+    .join(ContentItem, ContentItem.id == ContentEvent.item_id)
+    .join(Staff, Staff.id == ContentEvent.staff_id)
+    .where(
+        ContentEvent.customer_id == bindparam("customer_id"),
+        ContentEvent.result == "sent",
+        _older(ContentEvent.at, ContentEvent.id),
+    )
+    .order_by(ContentEvent.at.desc(), ContentEvent.id.desc())
+    .limit(LIMIT)
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +115,6 @@ class Position:
         return f"{(self.at - EPOCH) // timedelta(microseconds=1)}-{self.part}-{self.id}"
 
 
-Column = ColumnElement[Any] | InstrumentedAttribute[Any]
 Found = list[tuple[Position, TimelineEntry]]
 
 
@@ -81,18 +146,16 @@ class _Asked:
     before: Position | None
     limit: int
 
-    def rows(self, statement: Any) -> Sequence[Any]:
-        rows: Sequence[Any] = self.session.connection().execute(statement).all()
+    def rows(self, part: int, statement: Any, **subject: Any) -> Sequence[Any]:
+        """Return the rows of one part that stand after the page before, the newest first."""
+        at, row_id = END_OF_TIME, 0
+        if self.before is not None:
+            # Of the same moment, earlier parts stand after that page whole, later ones not at all.
+            at = self.before.at
+            row_id = LARGEST if part < self.before.part else self.before.id if part == self.before.part else -1
+        values = {"before_at": at, "before_id": row_id, "limit": self.limit, **subject}
+        rows: Sequence[Any] = self.session.connection().execute(statement, values).all()
         return rows
-
-    def older(self, at: Column, part: int, row_id: Column) -> ColumnElement[bool]:
-        """Return the condition that a row stands after the page before."""
-        if self.before is None:
-            return true()
-        same: ColumnElement[bool] = true() if part < self.before.part else false()
-        if part == self.before.part:
-            same = row_id < self.before.id
-        return or_(at < self.before.at, and_(at == self.before.at, same))
 
     def is_older(self, position: Position) -> bool:
         return self.before is None or position < self.before
@@ -112,38 +175,8 @@ def _position(text: str | None) -> Position | None:
 
 def _tags(asked: _Asked) -> Found:
     """One entry per act: what it put on and took off this customer."""
-    acts = (
-        select(TagEvent.change_set_id)
-        .where(
-            TagEvent.customer_id == asked.subject.customer_id,
-            asked.older(TagEvent.at, TAGS, TagEvent.change_set_id),
-        )
-        .group_by(TagEvent.change_set_id, TagEvent.at)
-        .order_by(TagEvent.at.desc(), TagEvent.change_set_id.desc())
-        .limit(asked.limit)
-    )
-    query = (
-        select(
-            TagEvent.change_set_id,
-            TagEvent.at,
-            TagEvent.op,
-            TagEvent.after,
-            Tag.name,
-            TagGroup.dimension,
-            TagGroup.sensitive,
-            ChangeSet.actor_kind,
-            ChangeSet.actor_ref,
-            ChangeSet.reason,
-            ChangeSet.parent_id,
-        )
-        .join(Tag, Tag.id == TagEvent.tag_id)
-        .join(TagGroup, TagGroup.id == Tag.group_id)
-        .join(ChangeSet, ChangeSet.id == TagEvent.change_set_id)
-        .where(TagEvent.customer_id == asked.subject.customer_id, TagEvent.change_set_id.in_(acts))
-        .order_by(TagEvent.id)
-    )
     acts_found: dict[tuple[int, datetime], list[Any]] = {}
-    for row in asked.rows(query):
+    for row in asked.rows(TAGS, TAG_EVENTS, customer_id=asked.subject.customer_id):
         acts_found.setdefault((row.change_set_id, row.at), []).append(row)
     asked.names.learn(_actor(rows[0]) for rows in acts_found.values())
     return [(Position(at, TAGS, act_id), _act(asked, rows)) for (act_id, at), rows in acts_found.items()]
@@ -201,16 +234,7 @@ def _friendships(asked: _Asked) -> Found:
 
 def _welcomes(asked: _Asked) -> Found:
     names = {owner.userid.lower(): owner.name for owner in asked.subject.owners}
-    query = (
-        select(Welcome.id, Welcome.received_at, Welcome.userid, Welcome.status, Welcome.reason, Welcome.text)
-        .where(
-            Welcome.external_userid == asked.subject.external_userid,
-            Welcome.status.not_in(UNTOLD_WELCOMES),
-            asked.older(Welcome.received_at, WELCOME, Welcome.id),
-        )
-        .order_by(Welcome.received_at.desc(), Welcome.id.desc())
-        .limit(asked.limit)
-    )
+    rows = asked.rows(WELCOME, WELCOMES, external_userid=asked.subject.external_userid)
     return [
         (
             Position(row.received_at, WELCOME, row.id),
@@ -222,20 +246,13 @@ def _welcomes(asked: _Asked) -> Found:
                 by=names.get(row.userid.lower(), row.userid),
             ),
         )
-        for row in asked.rows(query)
+        for row in rows
     ]
 
 
 def _notes(asked: _Asked) -> Found:
-    query = (
-        follow_ups.SHOWN.where(
-            FollowUp.customer_id == asked.subject.customer_id,
-            asked.older(FollowUp.created_at, FOLLOW_UP, FollowUp.id),
-        )
-        .order_by(FollowUp.created_at.desc(), FollowUp.id.desc())
-        .limit(asked.limit)
-    )
-    return [(Position(row.created_at, FOLLOW_UP, row.id), _note(asked, row)) for row in asked.rows(query)]
+    rows = asked.rows(FOLLOW_UP, NOTES, customer_id=asked.subject.customer_id)
+    return [(Position(row.created_at, FOLLOW_UP, row.id), _note(asked, row)) for row in rows]
 
 
 def _note(asked: _Asked, row: Any) -> TimelineEntry:
@@ -245,22 +262,11 @@ def _note(asked: _Asked, row: Any) -> TimelineEntry:
 
 def _content(asked: _Asked) -> Found:
     """What was sent to him from the library; what was only shown or put aside is no event of his."""
-    query = (
-        select(ContentEvent.id, ContentEvent.at, ContentItem.title, Staff.userid, Staff.name)
-        .join(ContentItem, ContentItem.id == ContentEvent.item_id)
-        .join(Staff, Staff.id == ContentEvent.staff_id)
-        .where(
-            ContentEvent.customer_id == asked.subject.customer_id,
-            ContentEvent.result == "sent",
-            asked.older(ContentEvent.at, CONTENT, ContentEvent.id),
-        )
-        .order_by(ContentEvent.at.desc(), ContentEvent.id.desc())
-        .limit(asked.limit)
-    )
+    rows = asked.rows(CONTENT, SENT, customer_id=asked.subject.customer_id)
     return [
         (
             Position(row.at, CONTENT, row.id),
             TimelineEntry("content", row.at, f"发送「{row.title}」", by=row.name or row.userid),
         )
-        for row in asked.rows(query)
+        for row in rows
     ]
