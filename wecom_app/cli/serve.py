@@ -54,6 +54,9 @@ def serve(settings: Settings, host: str, port: int, no_worker: bool) -> None:
             asyncore_use_poll=True,
             max_request_body_size=MAX_UPLOAD,
             ident="",
+            # The application itself decides which of a proxy's words it believes (TRUSTED_PROXIES), and a request
+            # that was forwarded must be told from one of this machine's own: /metrics is for the latter.
+            clear_untrusted_proxy_headers=False,
         )
     except (OSError, ValueError) as error:
         runtime.stop()

@@ -1,4 +1,4 @@
-"""Clients that stop in the middle of a request do not keep others waiting."""
+"""The server in front of the application: clients that stop midway hold nobody up, and a proxy's words get through."""
 
 import socket
 from pathlib import Path
@@ -27,4 +27,15 @@ def test_stalled_clients_do_not_hold_up_an_ordinary_request(tmp_path: Path) -> N
     finally:
         for connection in stalled:
             connection.close()
+        application.kill()
+
+
+def test_what_a_proxy_forwards_is_not_taken_for_this_machines_own(tmp_path: Path) -> None:
+    application = Application(settings_of(SimulatorConfig(), tmp_path), tmp_path)
+    application.start()
+    try:
+        address = f"{application.url}/metrics"
+        assert requests.get(address, timeout=HANG_S).status_code == 200
+        assert requests.get(address, headers={"X-Forwarded-For": "203.0.113.7"}, timeout=HANG_S).status_code == 404
+    finally:
         application.kill()
