@@ -19,7 +19,7 @@ pytestmark = pytest.mark.both
 
 
 def test_the_database_counts_whom_the_evaluator_says(shop: Shop) -> None:
-    """200 random conditions over twelve customers, half of the groups kept per relation."""
+    """200 random conditions over twelve customers, a group kept per relation; some parted, some tags ran out."""
     rng = Random(7)
     kinds = {"rule": SourceKind.RULE, "manual": SourceKind.MANUAL, "wecom": SourceKind.WECOM_LINK}
     ids = _library(shop)
@@ -35,6 +35,14 @@ def test_the_database_counts_whom_the_evaluator_says(shop: Shop) -> None:
             with shop.store.write() as session:
                 rows = session.query(CustomerTag).filter_by(customer_id=customer, tag_id=ids[tag.key])
                 rows.update({"set_at": tag.set_at})
+        if number % 3 == 2:
+            shop.part(relation)
+            held = [tag for tag in held if not tag.key.startswith("b")]
+        if number % 3 == 1:
+            with shop.store.write() as session:
+                rows = session.query(CustomerTag).filter_by(customer_id=customer, tag_id=ids["c"])
+                rows.update({"expires_at": random_conditions.NOW})
+            held = [tag for tag in held if tag.key != "c"]
         holding[customer] = held
     now = random_conditions.NOW
     with shop.store.read() as session:

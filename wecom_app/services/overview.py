@@ -11,20 +11,25 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, distinct, func, select
 from sqlalchemy.orm import Session
 
-from wecom_app.models import Customer, CustomerTag, InboxEvent, TagEvent, TagOperation, Welcome
-from wecom_app.services import channel_adoption
-from wecom_app.services.ports import CANCELLED, JobQueue
+from wecom_app.models import ContentEvent, Customer, CustomerTag, TagEvent, TagOperation, Welcome
+from wecom_app.services import alerts, channel_adoption
+from wecom_app.services.leftovers import leftovers_of
+from wecom_app.services.ports import JobQueue
 
 MOST_COUNTED = 200
-"""Failed jobs and unknown states are counted up to here; more is "200 or more"."""
+"""Unknown states are counted up to here; more is "200 or more"."""
+COUNTED_HERE = frozenset({"dead_jobs", "dead_cells"})
+"""Alerts that say what the page counts itself."""
+JOBS_ADVICE = "在服务器上运行 wecom-app jobs list --state dead 看原因，解决后用 jobs replay --dead 重新执行"
+CALLBACKS_ADVICE = "运行 wecom-app inbox list --state failed 看原因，解决后用 inbox replay --failed 重新处理"
 OPEN_OPERATIONS = ("pending", "sent")
 
 
 @dataclass(frozen=True)
 class Attention:
-    """Something that stays as it is until a person acts; `count` is 0 where nothing does."""
+    """Something that stays as it is until a person acts; `count` is None where it is not counted in things."""
 
-    count: int
+    count: int | None
     words: str
     advice: str
     or_more: bool = False
@@ -47,10 +52,17 @@ class Today:
     figures: tuple[Figure, ...]
 
 
-def attention(session: Session, queue: JobQueue) -> list[Attention]:
+def attention(session: Session, queue: JobQueue, now: datetime) -> list[Attention]:
     """Return what waits for a person, the most urgent first; only what there is."""
-    found = [_failed_jobs(session, queue), _failed_callbacks(session), _dead_cells(session), _unknown_states(session)]
-    return [item for item in found if item.count]
+    left = leftovers_of(session, queue)
+    found = [
+        *_alerts(session, now),
+        Attention(left.jobs.total(), "个任务处理失败", JOBS_ADVICE, or_more=bool(left.more)),
+        Attention(left.events, "条回调事件处理失败", CALLBACKS_ADVICE),
+        _dead_cells(session),
+        _unknown_states(session),
+    ]
+    return [item for item in found if item.count != 0]
 
 
 def today(session: Session, now: datetime, time_zone: str) -> Today:
@@ -61,6 +73,8 @@ def today(session: Session, now: datetime, time_zone: str) -> Today:
     missed = _since(session, Welcome.id, Welcome.received_at, began, Welcome.status.in_(("expired", "failed")))
     assigned = _since(session, TagEvent.id, TagEvent.at, began, TagEvent.op == "add")
     removed = _since(session, TagEvent.id, TagEvent.at, began, TagEvent.op != "add")
+    sent_content = _since(session, ContentEvent.id, ContentEvent.at, began, ContentEvent.result == "sent")
+    shown_content = _since(session, ContentEvent.id, ContentEvent.at, began, ContentEvent.result == "shown")
     waiting = select(func.count()).select_from(TagOperation).where(TagOperation.state.in_(OPEN_OPERATIONS))
     return Today(
         now,
@@ -68,27 +82,21 @@ def today(session: Session, now: datetime, time_zone: str) -> Today:
             Figure("今日新客户", _since(session, Customer.id, Customer.created_at, began), "客户，按人去重"),
             Figure("今日打标", assigned, f"另有 {removed} 次移除或到期"),
             Figure("今日欢迎语", sent, f"未送达 {missed} 条"),
+            Figure("今日发送内容", sent_content, f"展示给导购 {shown_content} 次"),
             Figure("等待同步到企业微信", session.execute(waiting).scalar_one(), "好友关系上的标签"),
         ),
     )
 
 
-def _failed_jobs(session: Session, queue: JobQueue) -> Attention:
-    page = queue.list_jobs(session, state="dead", limit=MOST_COUNTED)
-    count = sum(job.last_error != CANCELLED for job in page.items)
-    advice = "在服务器上运行 wecom-app jobs list --state dead 看原因，解决后用 jobs replay --dead 重新执行"
-    return Attention(count, "个任务处理失败", advice, or_more=page.next_cursor is not None)
-
-
-def _failed_callbacks(session: Session) -> Attention:
-    query = select(func.count()).select_from(InboxEvent).where(InboxEvent.state == "failed")
-    advice = "运行 wecom-app inbox list --state failed 看原因，解决后用 inbox replay --failed 重新处理"
-    return Attention(session.execute(query).scalar_one(), "条回调事件处理失败", advice)
+def _alerts(session: Session, now: datetime) -> list[Attention]:
+    """Return the troubles of the system that hold now; what failed for good is counted here more exactly."""
+    firing = [alert for alert in alerts.list_alerts(session, now) if alert.firing and alert.key not in COUNTED_HERE]
+    return [Attention(None, f"{alert.title}：{alert.saw}", alert.advice) for alert in firing]
 
 
 def _dead_cells(session: Session) -> Attention:
     query = select(func.count(distinct(CustomerTag.customer_id))).where(CustomerTag.dead)
-    advice = "这些客户有标签推不到企业微信，客户页写有原因；修复后重新打标，或在企业微信里打上"
+    advice = "客户页写有推不到企业微信的原因；解决后在服务器上运行 wecom-app sync revive 重新推送"
     return Attention(session.execute(query).scalar_one(), "位客户的标签同步失败", advice)
 
 

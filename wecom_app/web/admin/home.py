@@ -16,7 +16,8 @@ def register(blueprint: Blueprint) -> None:
 @signed_in(*CONSOLE)
 def home() -> str:
     """The first page after signing in."""
+    now = runtime().clock.now()
     with runtime().read() as session:
-        attention = overview.attention(session, runtime().queue)
-        today = overview.today(session, runtime().clock.now(), runtime().settings.time_zone)
+        attention = overview.attention(session, runtime().queue, now)
+        today = overview.today(session, now, runtime().settings.time_zone)
     return render_template("admin/home.html", attention=attention, today=today)

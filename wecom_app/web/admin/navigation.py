@@ -16,7 +16,7 @@ Badge = Callable[[Session, Runtime], int]
 
 def things_to_do(session: Session, runtime: Runtime) -> int:
     """Return how many kinds of things wait for a person."""
-    return len(overview.attention(session, runtime.queue))
+    return len(overview.attention(session, runtime.queue, runtime.clock.now()))
 
 
 @dataclass(frozen=True)
