@@ -26,6 +26,8 @@ class Site(Company):
     """A company whose application listens at `url`."""
 
     url = ""
+    wecom_url = ""
+    """Where WeCom's log-in pages stand."""
 
     def session_of(self, userid: str, *roles: str) -> str:
         """Sign a member in; return the cookie's value."""
@@ -66,8 +68,10 @@ def open_site(database_url: str, clock: ManualClock) -> Iterator[Site]:
     simulator = Simulator(config, clock, post=lambda to, body, wait: holder[0].post_callback(to, body, wait))
     for userid, name in STAFF.items():
         simulator.world.add_member(userid, name)
-    site = Site(simulator, settings_for(config, database_url, PUBLIC_BASE_URL=url), clock)
-    site.url = url
+    wecom = simulator.listen()
+    more = {"PUBLIC_BASE_URL": url, "WECOM_OAUTH_BASE_URL": wecom.url}
+    site = Site(simulator, settings_for(config, database_url, **more), clock)
+    site.url, site.wecom_url = url, wecom.url
     holder.append(site)
     server = waitress.create_server(site.web, sockets=[listener], threads=THREADS, ident="")
     thread = threading.Thread(target=server.run, name="waitress")
@@ -77,4 +81,5 @@ def open_site(database_url: str, clock: ManualClock) -> Iterator[Site]:
     finally:
         server.close()
         thread.join(5)
+        wecom.stop()
         site.close()

@@ -134,3 +134,46 @@ def test_a_client_whose_web_view_cannot_read_the_sdk_is_too_old(window: OpenWind
 def test_somebody_else_s_customer_and_nobody_look_the_same(window: OpenWindow, customer: str) -> None:
     states = [window(who, userid="chen").open().state() for who in (customer, "wm-nobody")]
     assert states == ["没有找到这位客户", "没有找到这位客户"]
+
+
+@pytest.mark.parametrize("path", ["/sidebar", "/sidebar?from=chat"])
+def test_a_member_who_is_not_signed_in_yet_is_led_through_wecom_s_log_in(
+    window: OpenWindow, customer: str, site: Site, path: str
+) -> None:
+    opened = window(customer, signed_in=False)
+    opened.page.goto(f"{site.url}{path}")
+    opened.page.get_by_text("张伟").first.click()
+    assert opened.state() == "林晓芸"
+    assert opened.page.url == f"{site.url}{path}"
+
+
+def test_a_session_that_has_ended_leads_through_the_log_in_again(window: OpenWindow, customer: str, site: Site) -> None:
+    opened = window(customer).open()
+    opened.state()
+    opened.context.clear_cookies()
+    opened.press("话术库")
+    opened.page.get_by_text("张伟").first.wait_for()
+    assert opened.page.url.startswith(site.wecom_url)
+
+
+def test_diag_shows_each_step_and_can_be_copied(window: OpenWindow, customer: str) -> None:
+    opened = window(customer).open("/diag")
+    opened.find("#client[data-done]").wait_for()
+    text = opened.find("#client").inner_text()
+    for fact in ("4.1.36", "2.4.4", "getContext:ok", "single_chat_tools，可以发送内容", customer):
+        assert fact in text, fact
+    assert opened.violations() == []
+    opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    opened.press("复制全部")
+    opened.shows("已复制")
+    copied = opened.page.evaluate("navigator.clipboard.readText()")
+    assert f"客户: 正常 {customer}" in copied
+    assert "PUBLIC_BASE_URL" in copied
+
+
+def test_diag_says_what_was_refused(window: OpenWindow, customer: str) -> None:
+    opened = window(customer, agent_id=1000099).open("/diag")
+    opened.find("#client[data-done]").wait_for()
+    text = opened.find("#client").inner_text()
+    assert "agentConfig:invalid agentid" in text
+    assert "denied" in text

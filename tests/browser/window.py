@@ -110,7 +110,9 @@ def open_window(browser: Browser, site: Site, client: WeComClient, look: Look, *
     context.expose_binding("__pageReports", lambda _, text: window.problems.append(f"CSP {text}"))
     settings = json.dumps({"present": client.present, "late": client.late})
     context.add_init_script(BRIDGE.replace("__SETTINGS__", settings))
-    context.route(re.compile(f"^(?!{re.escape(site.url)}/)"), lambda route: _refuse(route, window))
+    context.route(
+        re.compile(f"^(?!{re.escape(site.url)}/|{re.escape(site.wecom_url)}/)"), lambda route: _refuse(route, window)
+    )
     window.page.on("pageerror", lambda error: window.problems.append(f"error {error}"))
     window.page.on("console", lambda message: _note(window, message))
     window.page.on("dialog", lambda dialog: (window.problems.append(f"dialog {dialog.message}"), dialog.dismiss()))

@@ -92,8 +92,18 @@
     return promise.then((value) => ({ value: value }), (problem) => ({ problem: problem }));
   }
 
-  /* Return where the page stands ({entry, customer}); throw a Problem where there is no customer to show. */
+  /* Return where the page stands ({entry, customer}); throw a Problem where there is no customer to show.
+     A handshake that the SDK gives up because the address changed under it is begun once more. */
   async function look() {
+    try {
+      return await attempt();
+    } catch (problem) {
+      if (!/aborted/i.test(problem.detail || '')) throw problem;
+      return attempt();
+    }
+  }
+
+  async function attempt() {
     const inside = /wxwork\//i.test(navigator.userAgent);
     if (inside && !window.ww) throw new Problem('old', navigator.userAgent);
     if (!inside || !window.ww.env.isWeCom) throw new Problem('outside');
