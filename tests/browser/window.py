@@ -102,7 +102,7 @@ def open_window(browser: Browser, site: Site, client: WeComClient, look: Look, *
         timezone_id="Asia/Shanghai",
         reduced_motion="reduce",
     )
-    context.set_default_timeout(8000)
+    context.set_default_timeout(20_000)
     if session:
         context.add_cookies([{"name": "session", "value": session, "url": site.url}])
     window = Window(site, client, context, context.new_page())
