@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, DotEnvSettingsSource
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from wecom_app.domain.links import origin_of
 from wecom_app.errors import ConfigurationError
 
 OFFICIAL_API = "https://qyapi.weixin.qq.com"
@@ -63,9 +64,11 @@ def _origin(value: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be an http(s) origin such as https://example.com")
     path = parts.path.rstrip("/").removesuffix("/cgi-bin")
-    if path or parts.query or parts.fragment or parts.username:
+    # Browsers spell an origin in one way only, and ours is compared with what they send.
+    found = origin_of(f"{parts.scheme}://{parts.netloc}")
+    if path or parts.query or parts.fragment or found is None:
         raise ValueError("must be an origin without path, query or credentials")
-    return f"{parts.scheme}://{parts.netloc}"
+    return found
 
 
 def _time_zone(value: str) -> str:

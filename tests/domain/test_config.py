@@ -306,3 +306,10 @@ def test_settings_do_not_print_their_secrets() -> None:
 
     for secret in ("the-secret-of-the-app", "Token1", KEY, "0123456789abcdef", "canary-metrics", "canary-password"):
         assert secret not in printed
+
+
+def test_an_origin_is_kept_as_browsers_spell_it() -> None:
+    settings = load_settings(
+        {"PUBLIC_BASE_URL": "https://Tags.Example.com:443/", "WECOM_OAUTH_BASE_URL": "http://[::1]:80"}
+    )
+    assert (settings.public_base_url, settings.wecom_oauth_base_url) == ("https://tags.example.com", "http://[::1]")

@@ -14,8 +14,18 @@ from wecom_app.adapters.scheduler import BackgroundClock
 from wecom_app.clock import ManualClock, SystemClock
 from wecom_app.db import Base, Database
 from wecom_app.errors import Unavailable
-from wecom_app.models import ApiCall, IdempotencyRecord, InboxEvent, Job, Welcome
-from wecom_app.services import retention
+from wecom_app.models import (
+    ApiCall,
+    AuditEntry,
+    IdempotencyRecord,
+    InboxEvent,
+    Job,
+    RateWindow,
+    SignInState,
+    WebSession,
+    Welcome,
+)
+from wecom_app.services import administrators, retention, sessions, sign_in
 from wecom_app.services.runtime import Store, Tick
 
 DAY_S = 86_400.0
@@ -210,6 +220,22 @@ def test_the_clock_ticks_until_it_is_stopped(database: Database, caplog: pytest.
     assert ours[:2] == ["tick.database_unavailable", "tick.failed"]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("APScheduler")]
     clock.stop()
+
+
+@pytest.mark.both
+def test_what_log_ins_leave_behind_goes_when_its_time_is_over(company: Company) -> None:
+    now = company.clock.now()
+    with company.runtime.write() as session:
+        admin = administrators.create(session, "root", "correct horse battery", now)
+        sessions.start(session, now, admin_id=admin.id)
+        sign_in.begin(session, "a visit", "/", now)
+    kept = (WebSession, SignInState, RateWindow, AuditEntry)
+    retention.sweep(company.runtime, {})
+    assert [count(company, table) for table in kept] == [1, 1, 1, 1]
+    sweep(company, after_days=0.5)
+    assert [count(company, table) for table in kept] == [0, 0, 0, 1]
+    sweep(company, after_days=1095)
+    assert count(company, AuditEntry) == 0
 
 
 def test_a_process_that_runs_jobs_asks_for_the_sweep_by_itself(

@@ -15,7 +15,7 @@ def own_origin() -> str | None:
     """
     configured = runtime().settings.public_base_url
     if configured is not None:
-        return origin_of(configured)
+        return configured
     try:
         host = urlsplit(request.host_url).hostname
     except ValueError:
