@@ -118,6 +118,16 @@ def test_without_an_answer_the_rep_may_try_again_at_once(company: Company) -> No
     assert on_demand.load(company.runtime, who, customer).header.name == "林晓芸"
 
 
+def test_guesses_without_an_answer_come_to_an_end(company: Company) -> None:
+    company.simulator.faults.add(GET, "errcode", errcode=-1)
+    guesser = viewer(company)
+    for number in range(50):
+        with pytest.raises((NotInSight, WeComError)):
+            on_demand.fetch(company.runtime, guesser, f"wm_guess_{number}")
+
+    assert calls(company, GET) <= 10
+
+
 def test_a_library_out_of_reach_delays_tags_but_not_the_profile(company: Company) -> None:
     company.simulator.act("admin", "tag_create", group="意向", names=["高意向"], silent=True)
     customer = unheard_of(company, "zhang")

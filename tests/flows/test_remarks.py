@@ -10,7 +10,7 @@ from tests.flows.company import Company
 from tests.flows.test_channels import crash, once
 from wecom_app.errors import InvalidInput
 from wecom_app.models import Relation, RemarkEdit, Staff
-from wecom_app.services import access, customers, library, remarks, rep_profile
+from wecom_app.services import access, cells, customers, library, remarks, rep_profile
 from wecom_app.services.access import Viewer
 from wecom_app.services.remarks import RemarkChange
 from wecom_app.services.rep_views import RemarkView
@@ -74,6 +74,12 @@ def in_wecom(company: Company, customer: str, /, **parts: Any) -> None:
     company.simulator.act("zhang", "remark", external_userid=customer, **parts)
 
 
+def look(company: Company, customer: str) -> None:
+    """Have the customer looked at."""
+    with company.runtime.write() as session:
+        cells.request_sync(session, company.runtime.queue, customers.find(session, customer).id)
+
+
 def test_what_a_member_writes_shows_at_once_and_reaches_wecom(company: Company, customer: str) -> None:
     write(company, customer, remark="林姐", description="油皮，怕辣", company="示例商贸", phones=["138 0013 8000"])
 
@@ -114,9 +120,7 @@ def test_a_look_in_between_does_not_take_back_what_waits_to_be_written(company: 
     company.simulator.faults.add(REMARK, "errcode", errcode=-1, times=2)
     write(company, customer, remark="林姐", phones=["13800138000"])
     company.settle()
-    with company.runtime.write() as session:
-        from_here = customers.find(session, customer).id
-        remarks.cells.request_sync(session, company.runtime.queue, from_here)
+    look(company, customer)
     company.settle()
 
     assert (here(company, customer).remark, here(company, customer).phones) == ("林姐", ("13800138000",))
@@ -171,6 +175,24 @@ def test_of_two_edits_in_a_row_the_last_one_stays(company: Company, customer: st
     assert there(company, customer)["remark"] == here(company, customer).remark == "二"
     assert there(company, customer)["description"] == "留着"
     assert state(company, customer) == ("synced", None)
+
+
+def test_a_look_that_was_asked_for_before_the_edit_proves_nothing_about_it(company: Company, customer: str) -> None:
+    in_wecom(company, customer, remark_mobiles=["13800138000"])
+    done: list[str] = []
+
+    def meanwhile(point: str) -> None:
+        if point == "sync.after_look" and not done:
+            done.append(point)
+            in_wecom(company, customer, remark_mobiles=["13900139000"])
+            write(company, customer, phones=["13800138000"])
+
+    company.crash_hook = meanwhile
+    look(company, customer)
+    company.settle()
+
+    assert done
+    assert list(here(company, customer).phones) == there(company, customer)["phones"] == ["13800138000"]
 
 
 @pytest.mark.parametrize("point", ["remark.before_call", "remark.after_call"])

@@ -28,6 +28,8 @@ SAME = Limit("fetch_same", 1, timedelta(minutes=10))
 """A negative answer is remembered for each member and customer."""
 BY_MEMBER = Limit("fetch_member", 9, timedelta(hours=1))
 """Answers that were not his: whoever guesses learns nothing, and costs at most two windows of calls."""
+TRIES = Limit("fetch_tries", 10, timedelta(minutes=10))
+"""Questions of one member that were not answered: he may try again, but not for ever."""
 BY_ALL = Limit("fetch_all", 120, timedelta(minutes=1))
 
 
@@ -47,21 +49,22 @@ def fetch(runtime: Runtime, viewer: Viewer, external_userid: str) -> None:
     """Ask WeCom about a customer and take him in if the viewer is one of his followers; raises as `load`."""
     if viewer.userid is None or not EXTERNAL_USERID.fullmatch(external_userid):
         raise NotInSight
-    counted: list[Counted] = [(SAME, f"{viewer.userid}:{external_userid}"), (BY_MEMBER, viewer.userid)]
-    known, seq = _admit(runtime, external_userid, [*counted, (BY_ALL, "")])
+    negative: list[Counted] = [(SAME, f"{viewer.userid}:{external_userid}"), (BY_MEMBER, viewer.userid)]
+    tries: Counted = (TRIES, viewer.userid)
+    known, seq = _admit(runtime, external_userid, [*negative, tries, (BY_ALL, "")])
     try:
         details = runtime.wecom.get_contact(external_userid, urgent=True, timeout_s=ANSWER_S)
     except WeComGone:
         raise NotInSight from None
     except WeComError:
-        _give_back(runtime, counted)
+        _give_back(runtime, negative)
         raise
     if not any(follower.userid.lower() == viewer.userid.lower() for follower in details.follow_users):
         raise NotInSight
     _learn_tags(runtime, details)
     with runtime.write() as session:
         _store(session, runtime, external_userid, details, known=known, seq=seq)
-        rate_limits.give_back(session, *counted)
+        rate_limits.give_back(session, *negative, tries)
 
 
 def _read(runtime: Runtime, viewer: Viewer, external_userid: str) -> RepProfile:
