@@ -73,12 +73,10 @@ def put(session: Session, customer_id: int, given: Given, source: Source, now: d
     return changed
 
 
-def fill(
-    session: Session, viewer: Viewer, external_userid: str, given: Given, now: datetime, *, via: str = "sidebar"
-) -> list[str]:
+def fill(session: Session, viewer: Viewer, external_userid: str, given: Given, now: datetime) -> list[str]:
     """Set fields as a member; raise NotInSight where he may not edit the customer, else as `put`."""
     customer = find_customer(session, viewer, external_userid, Purpose.EDIT).customer
-    return put(session, customer.id, given, Source(SourceKind.MANUAL, via, viewer.userid or viewer.name), now)
+    return put(session, customer.id, given, Source(SourceKind.MANUAL, "", viewer.userid or viewer.name), now)
 
 
 def history(session: Session, customer_id: int, *, before_id: int | None = None, limit: int = 50) -> list[PastValue]:

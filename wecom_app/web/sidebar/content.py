@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 from wecom_app.domain.access import Purpose
 from wecom_app.domain.contents import KIND_WORDS, ChatMessage, Kind
 from wecom_app.errors import NotAllowed
-from wecom_app.services import condition_queries, content, content_use, recommendations
+from wecom_app.services import content, content_use, recommendations
 from wecom_app.services.access import Viewer, find_customer
 from wecom_app.services.content_cache import ActiveItem
+from wecom_app.services.rep_views import RepProfile
 from wecom_app.web.api.schemas import Given
 from wecom_app.web.incoming import body
 from wecom_app.web.session import current_viewer, signed_in
@@ -44,12 +45,15 @@ def register(blueprint: Blueprint) -> None:
     blueprint.add_url_rule(f"{CUSTOMER}/content/<int:item_id>", "content_outcome", record, methods=["POST"])
 
 
-def suggested(session: Session, viewer: Viewer, customer_id: int) -> list[Card]:
+def suggested(session: Session, viewer: Viewer, profile: RepProfile) -> list[Card]:
     """Return the cards for a customer, at most three, each with the reason that it fits."""
-    now = runtime().clock.now()
-    held = condition_queries.held_tags(session, customer_id, now)
     found = recommendations.for_customer(
-        session, runtime().content_cache, held, now, customer_id=customer_id, viewer=viewer
+        session,
+        runtime().content_cache,
+        profile.held_tags(),
+        runtime().clock.now(),
+        customer_id=profile.customer_id,
+        viewer=viewer,
     )
     reasons = {each.item.id: each.reason for each in found}
     return _cards(session, [each.item for each in found], reasons)

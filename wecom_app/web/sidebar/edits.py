@@ -13,7 +13,7 @@ from wecom_app.web.session import current_viewer, signed_in
 from wecom_app.web.sidebar.paths import CUSTOMER
 from wecom_app.web.state import runtime
 
-Keys = Annotated[list[Annotated[str, Field(min_length=1, max_length=64)]], Field(max_length=rep_edits.MAX_KEYS)]
+Keys = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=rep_edits.MAX_KEYS)]
 
 
 class TagEdit(Given):

@@ -5,11 +5,7 @@ from typing import Annotated, Any
 from flask import Blueprint, Response, jsonify
 from pydantic import Field
 
-from wecom_app.domain.access import Purpose
-from wecom_app.domain.tagging import Source
-from wecom_app.domain.vocabulary import SourceKind
 from wecom_app.services import library, profile_values, remarks
-from wecom_app.services.access import find_customer
 from wecom_app.services.remarks import RemarkChange
 from wecom_app.web.api.schemas import Given
 from wecom_app.web.incoming import body
@@ -44,11 +40,9 @@ def register(blueprint: Blueprint) -> None:
 @signed_in()
 def edit_fields(external_userid: str) -> Response:
     """Fill in, change or clear profile fields: all that are named, or none."""
-    edit, viewer = body(FieldsEdit), current_viewer()
-    source = Source(SourceKind.MANUAL, "", viewer.userid or viewer.name)
+    edit = body(FieldsEdit)
     with runtime().write() as session:
-        customer = find_customer(session, viewer, external_userid, Purpose.EDIT).customer
-        changed = profile_values.put(session, customer.id, edit.values, source, runtime().clock.now())
+        changed = profile_values.fill(session, current_viewer(), external_userid, edit.values, runtime().clock.now())
     return jsonify(changed=changed)
 
 
