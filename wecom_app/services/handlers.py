@@ -99,10 +99,7 @@ def _open(session: Session, context: Context, event: Message, *, half: bool) -> 
     if subject is None:
         return
     relation = subject.relation
-    if subject.is_new or _is_re_add(relation, event.occurred_at):
-        relations.open_epoch(session, relation, context.now, half=half, began_at=context.occurred_at)
-    elif relation.lost_at is None and relation.half and not half:
-        relations.confirm_half(session, relation, context.now)
+    _begin(session, context, subject, half=half)
     if relation.lost_at is not None:
         return
     state = text(event.fields, "State") or None
@@ -117,6 +114,17 @@ def _open(session: Session, context: Context, event: Message, *, half: bool) -> 
     else:
         intention_cards.plan(session, context, relation)
     _look(session, context, relation)
+
+
+def _begin(session: Session, context: Context, subject: Subject, *, half: bool) -> None:
+    """Open the relation, or note what the event adds to what is known of a live one."""
+    relation = subject.relation
+    if subject.is_new or _is_re_add(relation, context.occurred_at):
+        relations.open_epoch(session, relation, context.now, half=half, began_at=context.occurred_at)
+    elif relation.lost_at is None:
+        relations.note_beginning(relation, context.occurred_at)
+        if relation.half and not half:
+            relations.confirm_half(session, relation, context.now)
 
 
 def _is_re_add(relation: Relation, occurred_at: datetime | None) -> bool:
@@ -152,11 +160,11 @@ def _close(session: Session, context: Context, event: Message, lost_by: str) -> 
 
 
 def _began(relation: Relation) -> datetime:
-    """WeCom's createtime where known; before the first look the event's time, cut to its seconds.
+    """Return the last beginning that we know of, by WeCom's createtime or by an event, cut to its seconds.
 
     Not the time of handling: the callback that ends the relation may be waiting already.
     """
-    return (relation.epoch_at or relation.opened_at).replace(microsecond=0)
+    return max(relation.epoch_at or relation.opened_at, relation.opened_at).replace(microsecond=0)
 
 
 def _edited(session: Session, context: Context, event: Message) -> None:

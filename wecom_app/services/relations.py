@@ -70,6 +70,12 @@ def find_channel(session: Session, state: str | None) -> Channel | None:
     return session.execute(CHANNEL, {"state": state}).scalar_one_or_none() if state else None
 
 
+def note_beginning(relation: Relation, began_at: datetime | None) -> None:
+    """Note a beginning of a relation that is live: it has ended and begun again, and word of the end is on its way."""
+    if began_at is not None and began_at > relation.opened_at:
+        relation.opened_at = began_at
+
+
 def confirm_loss(relation: Relation, lost_by: str, lost_at: datetime) -> None:
     """Note a later end of a relation that has ended already: the beginning in between is still on its way."""
     if relation.lost_at is not None and lost_at > relation.lost_at:
