@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast storm benchmarks check format clean
+.PHONY: help setup demo test test-fast storm sync-soak benchmarks check format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,9 @@ test-fast: $(STAMP) ## Run the fast tests
 
 storm: $(STAMP) ## Kill the application ten times under 2,000 scans and judge both ledgers
 	STORM_SCANS=2000 STORM_KILLS=10 $(BIN)/python -m pytest -q tests/flows/test_storm.py
+
+sync-soak: $(STAMP) ## Play 5,000 histories of two-way sync (SYNC_SOAK_EXAMPLES=n); goes on where it was stopped
+	$(BIN)/python -m tests.stateful.soak
 
 benchmarks: $(STAMP) ## Run every benchmark and print its figures
 	@for name in intake end_to_end welcome_delay idle_memory recommendations profile on_demand; do $(BIN)/python -m benchmarks.$$name || exit 1; done

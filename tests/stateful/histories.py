@@ -101,6 +101,15 @@ def an_end_that_overtakes_its_beginning_is_not_forgotten(life: Life) -> None:
 
 
 @history
+def a_beginning_that_overtakes_the_end_before_it_is_not_forgotten(life: Life) -> None:
+    life.lose(2, by_staff=False)
+    life.meet(2, keep=True)
+    life.deliver(1, 0)
+    life.settle()
+    life.judge.friendships_are_live(2)
+
+
+@history
 def a_person_replaces_a_tag_that_is_gone_and_nothing_is_asked_of_wecom_for_it(life: Life) -> None:
     life.member(0, "金", add=True)
     life.settle()

@@ -73,6 +73,8 @@ class Ledger:
         """Customers for whom something went wrong on purpose since the last rest: an excess of rows is not judged."""
         self.member_acts: Counter[str] = Counter()
         """By customer, all acts of members, and every beginning of a friendship, since ever."""
+        self.dead: set[str] = set()
+        """Tags that WeCom has no longer."""
         self.unknown: set[str] = set()
         """Customers of whom nothing is known yet."""
         self.counts: Counter[str] = Counter()
@@ -94,12 +96,10 @@ class Ledger:
         self.epochs.setdefault(friendship, []).append(self.step)
 
     def forget_tag(self, tag: str) -> None:
-        """The tag was deleted in WeCom: from now on it takes no part in anything."""
+        """The tag was deleted in WeCom: a unit that comes to it counts as empty."""
+        self.dead.add(tag)
         for key in [key for key in self.windows if key.tag == tag]:
             del self.windows[key]
-        for window in self.windows.values():
-            window.deeds = [deed for deed in window.deeds if deed.tag != tag]
-            window.start = None if window.start == tag else window.start
 
     def forget(self, key: UnitKey) -> None:
         """Nothing is known of the unit until the next rest."""
@@ -134,7 +134,7 @@ class Ledger:
             return True
         last_here = max((deed.step for deed in window.deeds if deed.by == "person"), default=-1)
         return any(
-            (deed.tag == new if deed.on else deed.tag != new)
+            (self._alive(deed.tag) == new if deed.on else deed.tag != new)
             and (deed.step > last_here or any(step > last_here for step in self._epochs(deed)))
             for deed in window.deeds
             if deed.by == "member"
@@ -166,8 +166,12 @@ class Ledger:
         if size > MOST_COURSES:
             return _wished(window)
         return frozenset(
-            _outcome(window.start, [*own, *(deed for part in course for deed in part)]) for course in product(*choices)
+            self._alive(_outcome(window.start, [*own, *(deed for part in course for deed in part)]))
+            for course in product(*choices)
         )
+
+    def _alive(self, value: Value) -> Value:
+        return None if value in self.dead else value
 
     def _members_courses(self, window: Window) -> Iterator[list[tuple[Deed, ...]]]:
         """Yield for each cell what may be seen of it: there and back between two looks is invisible."""
