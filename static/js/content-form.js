@@ -55,14 +55,22 @@ document.addEventListener("htmx:afterSettle", (event) => {
   if (event.target.id === "file") event.target.dispatchEvent(new Event("input", { bubbles: true }));
 });
 
+function addFirst(search) {
+  const found = search.nextElementSibling.querySelector("[data-found]");
+  search.dataset.waits = found?.dataset.found === search.value.trim() ? "" : "yes";
+  if (!search.dataset.waits) found.querySelector("[data-add]")?.click();
+}
+
 // What is searched for is not part of the item: its change must not count as one.
 for (const search of form.querySelectorAll(".picker input")) {
   search.addEventListener("change", (event) => event.stopPropagation());
   search.addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;
     event.preventDefault();
-    search.parentElement.querySelector("[data-add]")?.click();
+    addFirst(search);
   });
+  // Whoever presses Enter before the answer is there means the answer, not what stands there still.
+  search.nextElementSibling.addEventListener("htmx:afterSwap", () => { if (search.dataset.waits) addFirst(search); });
 }
 
 showFieldsOfKind();

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from wecom_app.domain import contents
 from wecom_app.domain.access import Role
+from wecom_app.domain.condition_form import OPERATORS
 from wecom_app.errors import InvalidInput, NotFound
 from wecom_app.models import Customer
 from wecom_app.services import access, content_preview, media, tag_picker
@@ -62,8 +63,9 @@ def file(media_id: int) -> Response:
 @signed_in(*VIEW)
 def tags() -> str:
     """Tags to add to one fieldset of the condition."""
-    into = request.args.get("into", "all")
-    q = request.args.get(f"q_{into}", "")[:64]
+    asked = request.args.get("into")
+    into = asked if asked in OPERATORS else "all"
+    q = request.args.get(f"q_{into}", "").strip()[:64]
     with runtime().read() as session:
         found = tag_picker.find(session, runtime().slugify, q)
     return render_template("admin/content/_tags.html", found=found, into=into, q=q)
