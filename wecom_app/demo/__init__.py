@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wecom_app.clock import Clock, SystemClock
 from wecom_app.demo import ending, story
-from wecom_app.demo.cast import Played
+from wecom_app.demo.cast import MANAGER, Played
 from wecom_app.demo.children import Children, settings_for_children
 from wecom_app.demo.failures import DemoFailed
 from wecom_app.demo.places import FOLDER, Address, choose, open_folder
@@ -114,6 +114,7 @@ def _open(tell: Teller, clock: Clock, children: Children, app_at: Address, corp_
     children.start("模拟企业微信", "simulate", *_listen(corp_at), "--callback-url", callback_url)
     # Before the server, so that only one process at a time makes the tables.
     key = children.ask("api-key", "create", "demo", "--scope", "read", "--scope", "write")
+    children.ask("role", "grant", MANAGER[0], "admin")
     children.start("应用", "serve", *_listen(app_at))
     app, corp = Application(app_at.origin, key), Corp(corp_at.origin)
     waiter = Waiter(clock, tell, children.check)

@@ -1,5 +1,6 @@
 """The end of the demo: both sides compared cell by cell, and links for a person to go on with."""
 
+from wecom_app.demo.cast import MANAGER
 from wecom_app.demo.comparison import EXPIRED, Comparison, Facts, compare, read_ours, read_theirs
 from wecom_app.demo.stage import Stage
 
@@ -58,7 +59,7 @@ def _check_our_records(stage: Stage) -> None:
 
 
 def say_links(stage: Stage) -> None:
-    """Print three addresses to open, a command to copy, and how to stop."""
+    """Print four addresses to open, a command to copy, and how to stop."""
     tell, app = stage.tell, stage.app
     shown = stage.played.marked or stage.played.scans[0]
     customer = f"/customers/{shown.external_userid}"
@@ -67,6 +68,8 @@ def say_links(stage: Stage) -> None:
     tell.line(f"      {stage.corp.origin}/")
     tell.line("    谁来了、打了什么标签、为什么：")
     tell.line(f"      {app.origin}/playground")
+    tell.line(f"    管理后台：点「用企业微信登录」，选{MANAGER[1]}：")
+    tell.line(f"      {app.origin}/admin")
     tell.line(f"    其中一位客户「{shown.name}」：")
     tell.line(f"      {app.origin}/playground{customer}")
     tell.line("    同一位客户，程序怎么读（仅供演示的密钥）：")

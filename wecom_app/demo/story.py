@@ -15,6 +15,7 @@ from wecom_app.demo.cast import (
     IN_THE_STREAM,
     LATE,
     LIVE,
+    MANAGER,
     NOTE,
     POSTER,
     REFERRAL,
@@ -37,7 +38,7 @@ SOURCE_WORDS = {"channel": "渠道活码", "wecom": "企微同步", "api": "接�
 
 def prepare(stage: Stage) -> None:
     """Make staff, callback address, tag groups and live codes."""
-    stage.corp.add_members({"userid": userid, "name": name} for userid, name in STAFF.items())
+    stage.corp.add_members({"userid": userid, "name": name} for userid, name in (*STAFF.items(), MANAGER))
     verified = stage.corp.verify()
     if not verified["ok"]:
         raise DemoFailed(f"模拟企业微信验证回调地址没有通过：{verified.get('reason')}")
