@@ -54,12 +54,15 @@ def measure(runtime: Runtime, count: int, database_url: str) -> bool:
     """Print the figures of one run; return whether they reach the goals."""
     client, proof = sign_in(runtime)
     whom = crowd.customers_of(1, count)
+    cpu = time.process_time()
     alone = p95(lambda: fragment(client, whom))
+    cpu = (time.process_time() - cpu) / (ASKED + WARM_UP) * 1000
     with a_writer(database_url):
         beside = p95(lambda: fragment(client, whom))
     print(
         f"profile fragment p95 {alone:.1f} ms alone (goal {MOST_ALONE_MS:.0f}), {beside:.1f} ms beside a writer "
-        f"({beside / alone:.1f} times, goal {MOST_TIMES:.0f}, and {MOST_BESIDE_MS:.0f} ms)"
+        f"({beside / alone:.1f} times, goal {MOST_TIMES:.0f}, and {MOST_BESIDE_MS:.0f} ms); "
+        f"it costs {cpu:.1f} ms of one core"
     )
     fresh = iter(random.sample(whom, EDITED + WARM_UP))
     edit = p95(lambda: change(client, proof, next(fresh)), EDITED)
