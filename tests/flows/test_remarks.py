@@ -243,6 +243,7 @@ def test_what_was_written_for_a_friendship_that_ended_is_not_carried_over(compan
     assert company.simulator.calls.of(REMARK) == []
     with company.runtime.read() as session:
         assert session.scalars(select(RemarkEdit.state)).all() == ["void"]
+    assert here(company, customer).sync is None
 
 
 def test_a_channels_rule_leaves_a_members_own_remark(company: Company) -> None:

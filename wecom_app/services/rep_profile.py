@@ -38,7 +38,7 @@ EXPIRES_SOON = timedelta(days=7)
 TIMELINE_PAGE = 20
 NOT_A_FRIEND = "只有与这位客户互为好友的成员可以修改"
 OTHERS_TAG = "这个标签打在其他成员的好友关系上，只有该成员可以修改"
-REMARK_STATES = {"pending": "pending", "sent": "pending", "failed": "failed", "void": "local"}
+REMARK_STATES = {"pending": "pending", "sent": "pending", "failed": "failed"}
 """States of a remark on its way that are not simply agreed."""
 
 
@@ -128,10 +128,10 @@ class _View:
 
     def remark(self) -> RemarkView | None:
         """Return what the viewer has noted on his own friendship."""
-        own = next((row for row in self.relations if self.own is not None and row.id == self.own.id), None)
+        own = self.own
         if own is None:
             return None
-        edits = run(self.session, rep_rows.LAST_REMARK_EDIT, relation_id=own.id)
+        edits = run(self.session, rep_rows.LAST_REMARK_EDIT, relation_id=own.id, life_seq=own.life_seq)
         return RemarkView(
             remark=_own_words(own.remark, self.customer.name),
             description=own.description or "",

@@ -34,9 +34,6 @@ RELATIONS = (
         Relation.add_way,
         Relation.state,
         Relation.remark,
-        Relation.description,
-        Relation.remark_mobiles,
-        Relation.remark_company,
         Relation.opened_at,
         Relation.epoch_at,
         Relation.lost_at,
@@ -125,7 +122,7 @@ FIELDS = (
 
 LAST_REMARK_EDIT = (
     select(RemarkEdit.state, RemarkEdit.reason, RemarkEdit.finished_at)
-    .where(RemarkEdit.relation_id == bindparam("relation_id"))
+    .where(RemarkEdit.relation_id == bindparam("relation_id"), RemarkEdit.life_seq == bindparam("life_seq"))
     .order_by(RemarkEdit.id.desc())
     .limit(1)
 )
