@@ -90,6 +90,23 @@ def test_sensitive_tags_are_covered_until_tapped_and_one_tap_covers_them(window:
     assert "孕期" not in opened.find("main").inner_text()
 
 
+def test_the_sheet_and_the_reasons_keep_sensitive_tags_covered_too(
+    window: OpenWindow, customer: str, site: Site
+) -> None:
+    (key,) = [tag["key"] for tag in site.get("/tags")["items"] if tag["name"] == "孕期"]
+    fits = {"on": "tag", "op": "has_any", "tags": [key]}
+    item = {"kind": "script", "title": "好物", "text": "正文", "status": "active", "condition": fits}
+    assert site.client.post("/api/v1/content", json=item, headers=site.headers).status_code == 201
+    opened = window(customer).open()
+    opened.shows("理由：敏感标签")
+    opened.press("打标签")
+    opened.find(".sheet").wait_for()
+    assert "孕期" not in opened.find("body").inner_text()
+    opened.press_in(".sheet", "点按显示")
+    opened.find('.sheet .pick[data-name="孕期"]').click()
+    assert opened.find(".diff").inner_text() == "移除 1：孕期"
+
+
 def test_older_entries_are_fetched(window: OpenWindow, customer: str, site: Site) -> None:
     for number in range(25):
         site.clock.advance(1)

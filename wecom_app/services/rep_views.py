@@ -233,11 +233,14 @@ class RepProfile:
         return sum(len(dimension.chips) for dimension in self.dimensions)
 
     @property
+    def sensitive_keys(self) -> frozenset[str]:
+        """Keys of the tags that are covered until tapped."""
+        return frozenset(chip.key for dimension in self.dimensions for chip in dimension.chips if chip.is_sensitive)
+
+    @property
     def has_sensitive(self) -> bool:
         """Whether anything is covered until tapped."""
-        return any(chip.is_sensitive for dimension in self.dimensions for chip in dimension.chips) or any(
-            field.is_sensitive and field.values for field in self.fields
-        )
+        return bool(self.sensitive_keys) or any(field.is_sensitive and field.values for field in self.fields)
 
 
 @dataclass(frozen=True)

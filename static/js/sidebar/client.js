@@ -6,7 +6,7 @@
   app.setup = JSON.parse(document.getElementById('setup').textContent);
 
   const WAIT_MS = 6000;
-  const NAMES = ['getContext', 'getCurExternalContact', 'sendChatMessage', 'openUserProfile', 'openEnterpriseChat'];
+  const NAMES = ['getContext', 'getCurExternalContact', 'sendChatMessage'];
   const GROUP_ENTRIES = ['group_chat_tools', 'chain_group_chat_tools', 'internal_group_chat_board'];
   const SENDING_ENTRIES = ['single_chat_tools', 'single_kf_tools', 'chat_attachment', 'chain_single_chat_tools'];
 
@@ -128,7 +128,6 @@
   app.client = {
     look: look,
     send: (message) => call('sendChatMessage', message),
-    openProfile: (userid) => call('openUserProfile', { type: 2, userid: userid }),
     steps: steps,
   };
 })((window.sidebar = window.sidebar || {}));

@@ -113,6 +113,24 @@
     }
   }
 
+  /* Say something inside of the open sheet: what went wrong, or what becomes of what was written. Empty hides it. */
+  function notice(text, kind, buttons) {
+    const place = layer.box.querySelector('.notice');
+    place.textContent = text;
+    place.className = 'notice notice-' + (kind || 'bad');
+    (buttons || []).forEach((made) => place.append(made));
+    place.hidden = !text;
+  }
+
+  /* Ask before changes are thrown away; returns false, so that the sheet stays for now. */
+  function keepUnsaved() {
+    const discard = button('放弃修改', 'link', () => close(true));
+    const stay = button('继续编辑', 'link', () => notice(''));
+    notice('修改还没有保存。', 'waiting', [stay, discard]);
+    discard.focus();
+    return false;
+  }
+
   /* Say something for a few seconds; `action` is {label, run}. */
   function toast(text, action) {
     const place = document.getElementById('toast');
@@ -143,8 +161,8 @@
     close: close,
     current: () => (layer ? layer.box : null),
     isOpen: () => layer !== null,
+    notice: notice,
+    keepUnsaved: keepUnsaved,
     toast: toast,
-    element: element,
-    button: button,
   };
 })((window.sidebar = window.sidebar || {}));

@@ -21,22 +21,7 @@
       .join('\n');
   }
 
-  function say(text, kind, buttons) {
-    const notice = form.box.querySelector('.notice');
-    notice.textContent = text;
-    notice.className = 'notice notice-' + (kind || 'bad');
-    (buttons || []).forEach((made) => notice.append(made));
-    notice.hidden = !text;
-  }
-
-  function mayClose() {
-    if (!form || written() === form.before) return true;
-    const discard = layers.button('放弃修改', 'link', () => layers.close(true));
-    const stay = layers.button('继续编辑', 'link', () => say(''));
-    say('修改还没有保存。', 'waiting', [stay, discard]);
-    discard.focus();
-    return false;
-  }
+  const mayClose = () => !form || written() === form.before || layers.keepUnsaved();
 
   function forget() {
     form = null;
@@ -53,7 +38,7 @@
     } catch (problem) {
       if (form !== mine) return;
       const offline = problem instanceof app.Problem && problem.state === 'offline';
-      say(offline ? '网络不通，写的内容还在，请稍后再点保存。' : app.worded(problem));
+      layers.notice(offline ? '网络不通，写的内容还在，请稍后再点保存。' : app.worded(problem));
     } finally {
       pressed.disabled = false;
     }

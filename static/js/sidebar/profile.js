@@ -68,6 +68,7 @@
     const at = window.scrollY;
     const focused = document.activeElement && main.contains(document.activeElement) ? document.activeElement.id : '';
     drawn = html;
+    document.title = '客户资料';
     main.innerHTML = html; // rendered and escaped by our own server
     document.body.dataset.sends = place.sends ? 'yes' : 'no';
     uncovered.forEach(uncover);
@@ -140,9 +141,6 @@
     uncovered.clear();
     main.querySelectorAll('.uncovered').forEach((item) => item.classList.remove('uncovered'));
     main.classList.remove('some-uncovered');
-  };
-  app.actions['open-wecom-profile'] = () => {
-    app.client.openProfile(place.customer).catch((problem) => app.layers.toast('打不开客户资料：' + problem.detail));
   };
 
   app.profile = {

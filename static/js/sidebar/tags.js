@@ -144,7 +144,7 @@
     if (diff.remove.length) words.push('移除 ' + diff.remove.length + '：' + named(diff.remove));
     edit.box.querySelector('.diff').textContent = words.join('；') || '没有修改';
     edit.box.querySelector('[data-action="save-tags"]').disabled = !words.length;
-    if (!words.length) say('');
+    if (!words.length) layers.notice('');
   }
 
   /* Show only what fits the words and the dimension. */
@@ -180,15 +180,6 @@
     return [data.name.toLowerCase().replace(/\s+/g, ''), data.pinyin, data.initials].some((text) => text.includes(words));
   }
 
-  /* Say something inside of the sheet: what went wrong, and what becomes of the changes. */
-  function say(text, kind, buttons) {
-    const notice = edit.box.querySelector('.notice');
-    notice.textContent = text;
-    notice.className = 'notice' + (kind ? ' notice-' + kind : '');
-    (buttons || []).forEach((made) => notice.append(made));
-    notice.hidden = !text;
-  }
-
   async function save() {
     const mine = edit;
     const diff = difference();
@@ -206,7 +197,7 @@
       pressed.disabled = false;
       if (problem instanceof app.Refusal && problem.status === 409) await rebase(mine);
       else if (problem instanceof app.Problem && problem.state === 'offline') keep(mine);
-      else say(worded(problem), 'bad');
+      else layers.notice(worded(problem), 'bad');
     }
   }
 
@@ -237,10 +228,10 @@
         finish(wasAttempt ? '已保存' : '标签已是您要的样子，无需保存');
         return;
       }
-      say('标签刚被他人修改。已换成最新内容，您的选择还在，请核对后再保存。', 'waiting');
+      layers.notice('标签刚被他人修改。已换成最新内容，您的选择还在，请核对后再保存。', 'waiting');
       edit.box.querySelector('.notice').focus();
     } catch (problem) {
-      if (edit === mine) say('标签已被他人修改，' + worded(problem), 'bad');
+      if (edit === mine) layers.notice('标签已被他人修改，' + worded(problem), 'bad');
     }
   }
 
@@ -252,7 +243,7 @@
   function keep(mine) {
     const wait = RETRY_MS[Math.min(mine.attempt, RETRY_MS.length - 1)];
     mine.attempt += 1;
-    say('网络不通，您的选择已保留，恢复后自动保存。', 'waiting');
+    layers.notice('网络不通，您的选择已保留，恢复后自动保存。', 'waiting');
     mine.timer = setTimeout(() => edit === mine && save(), wait);
   }
 
@@ -260,14 +251,7 @@
     if (edit && edit.attempt) save();
   });
 
-  function mayClose() {
-    if (!edit || !isChanged()) return true;
-    const discard = layers.button('放弃修改', 'link', () => layers.close(true));
-    const stay = layers.button('继续编辑', 'link', () => say(''));
-    say('修改还没有保存。', 'waiting', [stay, discard]);
-    discard.focus();
-    return false;
-  }
+  const mayClose = () => !edit || !isChanged() || layers.keepUnsaved();
 
   function forget() {
     if (edit) clearTimeout(edit.timer);
@@ -283,6 +267,7 @@
     'remove-tag': remove,
     'edit-tags': openSheet,
     'toggle-tag': toggle,
+    'uncover-group': (pressed) => pressed.closest('[data-cover]').classList.add('uncovered'),
     'pick-dimension': (pill) => filterBy(pill.dataset.dimension),
     'save-tags': save,
     undo: (pressed) => undo(pressed.dataset.changeSet),

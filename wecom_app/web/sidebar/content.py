@@ -13,6 +13,7 @@ from wecom_app.errors import NotAllowed
 from wecom_app.services import content, content_use, recommendations
 from wecom_app.services.access import Viewer, find_customer
 from wecom_app.services.content_cache import ActiveItem
+from wecom_app.services.recommendations import Recommendation
 from wecom_app.services.rep_views import RepProfile
 from wecom_app.web.api.schemas import Given
 from wecom_app.web.incoming import body
@@ -20,6 +21,7 @@ from wecom_app.web.session import current_viewer, signed_in
 from wecom_app.web.sidebar.paths import CUSTOMER
 from wecom_app.web.state import runtime
 
+COVERED = "敏感标签"
 LONGEST_QUERY = 50
 PICTURES = "/pictures/"
 
@@ -46,7 +48,10 @@ def register(blueprint: Blueprint) -> None:
 
 
 def suggested(session: Session, viewer: Viewer, profile: RepProfile) -> list[Card]:
-    """Return the cards for a customer, at most three, each with the reason that it fits."""
+    """Return the cards for a customer, at most three, each with the reason that it fits.
+
+    A reason that would give away a covered tag says only that there is one.
+    """
     found = recommendations.for_customer(
         session,
         runtime().content_cache,
@@ -55,7 +60,7 @@ def suggested(session: Session, viewer: Viewer, profile: RepProfile) -> list[Car
         customer_id=profile.customer_id,
         viewer=viewer,
     )
-    reasons = {each.item.id: each.reason for each in found}
+    reasons = {each.item.id: _reason(each, profile.sensitive_keys) for each in found}
     return _cards(session, [each.item for each in found], reasons)
 
 
@@ -87,6 +92,10 @@ def record(external_userid: str, item_id: int) -> Response:
             time_zone=runtime().settings.time_zone,
         )
     return jsonify(result=outcome.result)
+
+
+def _reason(found: Recommendation, covered: frozenset[str]) -> str:
+    return COVERED if any(tag.key in covered for tag in found.tags) else found.reason
 
 
 def _cards(session: Session, items: Sequence[ActiveItem], reasons: dict[int, str]) -> list[Card]:
