@@ -101,6 +101,18 @@ def an_end_that_overtakes_its_beginning_is_not_forgotten(life: Life) -> None:
 
 
 @history
+def what_two_partings_in_a_row_left_behind_is_not_put_on_anew(life: Life) -> None:
+    life.machine(0, "咖啡", kind="rule")
+    life.settle()
+    life.lose(1, by_staff=False)
+    life.machine(0, "咖啡", kind="rule")
+    life.meet(1, keep=True)
+    life.deliver()
+    life.lose(1, by_staff=False)
+    life.meet(1, keep=True)
+
+
+@history
 def a_beginning_that_overtakes_the_end_before_it_is_not_forgotten(life: Life) -> None:
     life.lose(2, by_staff=False)
     life.meet(2, keep=True)

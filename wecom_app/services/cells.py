@@ -154,7 +154,12 @@ def close_relation(session: Session, relation: Relation, now: datetime, reason: 
             table.c.customer_id == relation.customer_id, table.c.relation_id == relation.id
         )
     ).all()
-    relation.parted = sorted(row.tag_id for row in rows if row.base or (row.wanted and row.sent in (1, 2)))
+    carried = {row.tag_id for row in rows if row.base or (row.wanted and row.sent in (1, 2))}
+    looked_at = {row.tag_id for row in rows if row.base is not None}
+    if relation.seen_seq > relation.life_seq:
+        looked_at |= set(relation.parted) - {row.tag_id for row in rows}
+    # What an earlier parting left and nobody has looked at since may still be there.
+    relation.parted = sorted(carried | (set(relation.parted) - looked_at))
     close_operations(session, relation.id, "void", reason, now)
     for held in (CustomerTag, TagClaim):
         session.execute(delete(held).where(held.customer_id == relation.customer_id, held.relation_id == relation.id))
