@@ -100,10 +100,14 @@ class Corp:
         with self.runtime.write() as session:
             inbox.store(session, self.runtime.queue, [inbox.read(message, self.clock.now())])
 
-    def ask_for_pass(self) -> None:
-        """Have the library and every customer looked at, as a scheduled pull does."""
+    def ask_for_library(self) -> None:
+        """Have the tag library read, as a scheduled pull does."""
         with self.runtime.write() as session:
             self.runtime.queue.enqueue(session, "library.pull", {}, lane="push", key="library", unique="all")
+
+    def ask_for_pass(self) -> None:
+        """Have every customer looked at, as a scheduled pull does."""
+        with self.runtime.write() as session:
             for customer_id in session.execute(select(Customer.id)).scalars().all():
                 cells.request_sync(session, self.runtime.queue, customer_id)
 

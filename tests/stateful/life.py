@@ -336,6 +336,7 @@ class Life:
             self.settle()
         self.judge.no_job_is_waiting()
         self.judge.revive_what_is_dead()
+        self.corp.ask_for_library()
         self.judge.meets_in(3, self._pass)
         self.judge.rest(CUSTOMERS, judged=True)
         self.echo(on=True)

@@ -4,12 +4,16 @@ import random
 
 import pytest
 
+from tests.domain.decide_oracle import Ballot
 from tests.domain.merge_oracle import expected_merge
 from tests.domain.merge_states import STATES, state
+from tests.domain.test_decide_states import CHOICES, wish
 from tests.stateful.histories import HISTORIES, live
 from tests.stateful.mutants import MUTANTS, Mutant
 from wecom_app.domain.merge import merge
+from wecom_app.domain.tagging import Unit, decide
 
+DECIDERS = [mutant for mutant in MUTANTS if mutant.decide is not None]
 PLANNERS = [mutant for mutant in MUTANTS if mutant.merge is not None]
 MOST_STATES = 3000
 
@@ -34,3 +38,17 @@ def test_a_broken_merge_differs_from_the_second_reading_within_a_few_thousand_st
     questions = (state(chance.randrange(STATES)) for _ in range(MOST_STATES))
 
     assert any(broken(*question) != expected_merge(*question) for question in questions)
+
+
+@pytest.mark.parametrize("mutant", DECIDERS, ids=lambda mutant: mutant.name)
+def test_a_broken_decision_differs_from_the_second_reading_within_a_few_thousand_wishes(mutant: Mutant) -> None:
+    assert mutant.decide is not None
+    broken, chance = mutant.decide(decide), random.Random(0)
+    unit, ballot, same = Unit(None), Ballot(), True
+    for _ in range(MOST_STATES):
+        wanted = wish(chance.randrange(CHOICES))
+        unit = broken(unit, wanted).unit
+        ballot.wish(wanted.source.kind, wanted.source.ref, wanted.tag_id, add=wanted.add)
+        same = same and (unit.held.tag_id if unit.held else None) == ballot.value
+
+    assert not same
