@@ -47,6 +47,8 @@ BUSY_TIMEOUT_MS = 40
 """SQLite's own wait per attempt; short, since its handler sleeps in coarse steps and starves waiters."""
 GATHER_S = 0.01
 """How long a write transaction of SQLite's is left to others who wait to write, so that they share its commit."""
+URGENT_IN_A_ROW = 3
+"""After so many urgent writers another has his turn, so that no load of urgent work stops the rest."""
 CONNECT_S = 5
 """How long PostgreSQL has to answer, unless DATABASE_URL says otherwise (`?connect_timeout=`)."""
 CANNOT_OPEN = "打不开数据库文件：请检查 DATABASE_URL 指向的路径与文件权限"
@@ -92,12 +94,20 @@ class Base(DeclarativeBase):
 
 
 class WriterLock:
-    """A first-come-first-served lock whose queue an urgent caller may enter at the head."""
+    """A first-come-first-served lock with a second line for urgent callers, who go before most others."""
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
         self._held = False
-        self._waiting: deque[threading.Event] = deque()
+        self._urgent: deque[threading.Event] = deque()
+        self._others: deque[threading.Event] = deque()
+        self._in_a_row = 0
+        """Urgent callers served since the last other one."""
+
+    @property
+    def waiting(self) -> int:
+        """Return how many stand in line."""
+        return len(self._urgent) + len(self._others)
 
     def acquire(self, *, urgent: bool, timeout_s: float) -> bool:
         """Return True once held, False if `timeout_s` went by."""
@@ -106,33 +116,36 @@ class WriterLock:
                 self._held = True
                 return True
             turn = threading.Event()
-            if urgent:
-                self._waiting.appendleft(turn)
-            else:
-                self._waiting.append(turn)
+            line = self._urgent if urgent else self._others
+            line.append(turn)
         if turn.wait(timeout_s):
             return True
         with self._mutex:
             if turn.is_set():
                 return True
-            self._waiting.remove(turn)
+            line.remove(turn)
             return False
 
     def hand_over(self) -> bool:
         """Give the lock to the next in line; return False, still holding it, if nobody waits."""
         with self._mutex:
-            if not self._waiting:
-                return False
-            self._waiting.popleft().set()
-            return True
+            return self._call_next()
 
     def release(self) -> None:
         """Hand the lock to the next in line, or free it."""
         with self._mutex:
-            if self._waiting:
-                self._waiting.popleft().set()
-            else:
-                self._held = False
+            self._held = self._call_next()
+
+    def _call_next(self) -> bool:
+        if self._urgent and (not self._others or self._in_a_row < URGENT_IN_A_ROW):
+            self._in_a_row += 1
+            self._urgent.popleft().set()
+        elif self._others:
+            self._in_a_row = 0
+            self._others.popleft().set()
+        else:
+            return False
+        return True
 
 
 class SharedTransaction:

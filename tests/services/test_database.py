@@ -265,11 +265,11 @@ class Line:
 
     def join(self, name: str, *, urgent: bool = False) -> None:
         """Start a thread that waits for the lock, and return once it stands in line."""
-        standing = len(self.lock._waiting)
+        standing = self.lock.waiting
         thread = threading.Thread(target=self._take, args=(name, urgent))
         self._threads.append(thread)
         thread.start()
-        while len(self.lock._waiting) == standing:
+        while self.lock.waiting == standing:
             assert thread.is_alive()
 
     def finish(self) -> list[str]:
@@ -311,6 +311,18 @@ def test_an_urgent_writer_is_the_next(held: WriterLock) -> None:
     assert line.finish() == ["urgent", "a", "b"]
 
 
+def test_urgent_writers_keep_their_order_and_let_another_in_after_three(held: WriterLock) -> None:
+    line = Line(held)
+    line.join("a")
+    line.join("b")
+    for name in ("u1", "u2", "u3", "u4"):
+        line.join(name, urgent=True)
+
+    held.release()
+
+    assert line.finish() == ["u1", "u2", "u3", "a", "u4", "b"]
+
+
 def test_a_free_lock_is_had_at_once(held: WriterLock) -> None:
     held.release()
 
@@ -341,12 +353,12 @@ class Writers:
 
     def join(self, name: str, *, urgent: bool = False, fault: Callable[[Session], None] | None = None) -> None:
         """Start a writer, and return once he stands in line."""
-        line = self.database._writer_lock._waiting
-        standing = len(line)
+        lock = self.database._writer_lock
+        standing = lock.waiting
         thread = threading.Thread(target=self._write, args=(name, urgent, fault))
         self._threads.append(thread)
         thread.start()
-        while len(line) == standing:
+        while lock.waiting == standing:
             assert thread.is_alive()
 
     def finish(self) -> None:

@@ -17,6 +17,6 @@ def wait_until_blocked(thread: threading.Thread, database: Database) -> None:
 
 def _somebody_waits(database: Database) -> bool:
     if database.is_sqlite:
-        return bool(database._writer_lock._waiting)
+        return database._writer_lock.waiting > 0
     with database.read() as session:
         return bool(session.execute(WAITING, {"name": database.url.database}).scalar_one())
