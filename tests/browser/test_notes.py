@@ -136,6 +136,9 @@ def test_fields_are_filled_in_where_they_are_shown(window: OpenWindow, customer:
     opened.press("点按显示")
     assert "花粉" in facts.inner_text()
     opened.find("#edit-fields").click()
+    assert not opened.find('[data-field="illness"] input').is_visible()
+    opened.press_in(".sheet", "点按显示")
+    assert opened.find('[data-field="illness"] input').input_value() == "花粉"
     assert opened.find('[data-field="children"] input').nth(1).input_value() == "--12-24"
     opened.find('[data-field="children"] input').nth(1).fill("13-40")
     opened.press("保存")
