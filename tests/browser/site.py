@@ -59,8 +59,8 @@ class Site(Company):
 
 
 @contextmanager
-def open_site(database_url: str, clock: ManualClock) -> Iterator[Site]:
-    """Serve a company with three members until the block ends."""
+def open_site(database_url: str, clock: ManualClock, *, demo: bool = False) -> Iterator[Site]:
+    """Serve a company with three members until the block ends; in demo mode the playground too."""
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     config = SimulatorConfig(callback_url=CALLBACK)
@@ -70,6 +70,9 @@ def open_site(database_url: str, clock: ManualClock) -> Iterator[Site]:
         simulator.world.add_member(userid, name)
     wecom = simulator.listen()
     more = {"PUBLIC_BASE_URL": url, "WECOM_OAUTH_BASE_URL": wecom.url}
+    if demo:
+        # API calls stay in this process all the same; the playground reaches the control side at the socket.
+        more |= {"DEMO_MODE": "1", "WECOM_API_BASE_URL": wecom.url}
     site = Site(simulator, settings_for(config, database_url, **more), clock)
     site.url, site.wecom_url = url, wecom.url
     holder.append(site)

@@ -271,8 +271,8 @@ def scan(company: Company, name: str) -> str:
 
 
 def test_pages_exist_in_demo_mode_only(company: Company, pages: FlaskClient) -> None:
-    assert company.client.get("/playground").status_code == 404
-    empty = pages.get("/playground")
+    assert company.client.get("/playground/customers").status_code == 404
+    empty = pages.get("/playground/customers")
 
     assert empty.status_code == 200
     assert "还没有客户" in empty.text
@@ -282,7 +282,7 @@ def test_pages_exist_in_demo_mode_only(company: Company, pages: FlaskClient) -> 
 def test_overview_shows_channel_member_tag_and_welcome(company: Company, pages: FlaskClient) -> None:
     external_userid = scan(company, "林晓芸")
 
-    page = pages.get("/playground").text
+    page = pages.get("/playground/customers").text
 
     for shown in ("共 1 位客户", "林晓芸", "小红书达人", "张伟", "护肤", "与企业微信一致", "欢迎语已发送"):
         assert shown in page
@@ -292,12 +292,12 @@ def test_overview_shows_channel_member_tag_and_welcome(company: Company, pages: 
 def test_search_finds_by_part_of_the_name_and_escapes(company: Company, pages: FlaskClient) -> None:
     scan(company, "<b>林_晓芸</b>")
 
-    assert "&lt;b&gt;林_晓芸&lt;/b&gt;" in pages.get("/playground?q=林_晓").text
-    assert "没有找到" in pages.get("/playground?q=林%25").text
-    assert "没有找到" in pages.get("/playground?q=<script>").text
-    assert "<script>" not in pages.get("/playground?q=<script>").text
-    assert "共 1 位客户" in pages.get("/playground?before=x").text
-    assert "共 1 位客户" in pages.get(f"/playground?before={10**30}").text
+    assert "&lt;b&gt;林_晓芸&lt;/b&gt;" in pages.get("/playground/customers?q=林_晓").text
+    assert "没有找到" in pages.get("/playground/customers?q=林%25").text
+    assert "没有找到" in pages.get("/playground/customers?q=<script>").text
+    assert "<script>" not in pages.get("/playground/customers?q=<script>").text
+    assert "共 1 位客户" in pages.get("/playground/customers?before=x").text
+    assert "共 1 位客户" in pages.get(f"/playground/customers?before={10**30}").text
 
 
 def test_customer_page_says_why_each_tag_stands(company: Company, pages: FlaskClient) -> None:

@@ -66,6 +66,32 @@ def test_the_state_shows_relations_with_their_tags(api, sim: Simulator):
     assert set(api.control("GET", "state?parts=customers").json()) == {"now", "customers"}
 
 
+def test_everything_about_one_customer_and_nothing_of_another(api, sim: Simulator, code, clock: ManualClock):
+    li, mei = (sim.scan(code, name=name) for name in ("李雷", "韩梅梅"))
+    sim.run_until_idle()
+    api.post("externalcontact/send_welcome_msg", {"welcome_code": li["welcome_code"], "text": {"content": "您好"}})
+    for scanned in (li, mei):
+        api.get("externalcontact/get", external_userid=scanned["external_userid"])
+    told = api.control("GET", f"about?external_userid={li['external_userid']}").json()
+    assert told["customer"]["name"] == "李雷"
+    assert [item["userid"] for item in told["relations"]] == [li["userid"]]
+    assert [bool(item["sent_at"]) for item in told["welcomes"]] == [True]
+    assert [item["api"] for item in told["calls"]] == ["externalcontact/send_welcome_msg", "externalcontact/get"]
+    (callback,) = told["callbacks"]
+    assert li["external_userid"] in callback["plaintext"]
+    assert (callback["tries"], callback["tried_at"], callback["took_s"]) == (1, clock.now().isoformat(), 0.0)
+    assert len(api.control("GET", f"about?external_userid={li['external_userid']}&limit=1").json()["calls"]) == 1
+    assert api.control("GET", "about?external_userid=wm-nobody").json()["customer"] is None
+
+
+def test_what_is_left_of_a_fault_is_told_and_can_be_put_again(api, clock: ManualClock):
+    api.control("PUT", "faults", {"rules": [{"kind": "down", "for_s": 60}, {"kind": "lost_reply", "times": 2}]})
+    clock.advance(45)
+    rules = api.control("GET", "faults").json()["rules"]
+    assert [(rule["left"], rule["left_s"]) for rule in rules] == [(None, 15.0), (2, None)]
+    assert api.control("PUT", "faults", {"rules": rules}).status_code == 200
+
+
 def test_calls_are_read_from_where_one_left_off(api):
     api.get("externalcontact/list", userid="zhang")
     first = api.control("GET", "calls").json()

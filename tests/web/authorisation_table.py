@@ -263,7 +263,14 @@ ROUTES: Mapping[str, str] = {
     "PUT /api/v1/welcome/default": "key: write",
     # Demo mode only.
     "GET /playground": "not here",
+    "POST /playground/act": "not here",
+    "GET /playground/as/<userid>": "not here",
+    "GET /playground/customers": "not here",
     "GET /playground/customers/<external_userid>": "not here",
+    "DELETE /playground/faults": "not here",
+    "POST /playground/faults": "not here",
+    "GET /playground/now": "not here",
+    "POST /playground/scan": "not here",
 }
 
 BODIES: Mapping[str, object] = {

@@ -71,7 +71,7 @@ def _perform(tell: Teller, clock: Clock, children: Children, app_at: Address, co
     tell.act(f"启动两个进程：模拟企业微信 {corp_at.origin}，应用 {app_at.origin}")
     stage = _open(tell, clock, children, app_at, corp_at)
     tell.note(
-        f"都已就绪，用时 {clock.monotonic() - started:.1f} 秒；现在就能打开 {stage.app.origin}/playground 看客户进来"
+        f"都已就绪，用时 {clock.monotonic() - started:.1f} 秒；现在就能打开 {stage.app.origin}/playground 边看边玩"
     )
     story.prepare(stage)
     story.play(stage)

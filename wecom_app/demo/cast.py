@@ -6,6 +6,8 @@ from typing import Any
 Json = dict[str, Any]
 
 STAFF = {"zhangwei": "张伟", "lina": "李娜", "wangfang": "王芳"}
+REP = "zhangwei"
+"""As whom the sidebar is shown first."""
 MANAGER = ("chenjie", "陈杰")
 """Has no customers of his own, and the role that opens the console."""
 

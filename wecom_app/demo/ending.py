@@ -1,6 +1,6 @@
 """The end of the demo: both sides compared cell by cell, and links for a person to go on with."""
 
-from wecom_app.demo.cast import MANAGER
+from wecom_app.demo.cast import MANAGER, REP, STAFF
 from wecom_app.demo.comparison import EXPIRED, Comparison, Facts, compare, read_ours, read_theirs
 from wecom_app.demo.stage import Stage
 
@@ -59,21 +59,28 @@ def _check_our_records(stage: Stage) -> None:
 
 
 def say_links(stage: Stage) -> None:
-    """Print four addresses to open, a command to copy, and how to stop."""
+    """Print how to enter everything that a person wants to see, a command to copy, and how to stop."""
     tell, app = stage.tell, stage.app
     shown = stage.played.marked or stage.played.scans[0]
     customer = f"/customers/{shown.external_userid}"
-    tell.act("都还开着，可以接着玩：")
-    tell.line("    扮演客户去扫码，或让企业微信出点状况：")
-    tell.line(f"      {stage.corp.origin}/")
-    tell.line("    谁来了、打了什么标签、为什么：")
-    tell.line(f"      {app.origin}/playground")
-    tell.line(f"    管理后台：点「用企业微信登录」，选{MANAGER[1]}：")
-    tell.line(f"      {app.origin}/admin")
-    tell.line(f"    其中一位客户「{shown.name}」：")
-    tell.line(f"      {app.origin}/playground{customer}")
-    tell.line("    同一位客户，程序怎么读（仅供演示的密钥）：")
+    first = next(scan for scan in stage.played.scans if scan.userid == REP)
+    stories = f"{app.origin}/playground"
+    tell.act("都还开着，用浏览器打开就能接着玩（不用密码）：")
+    for words, address in (
+        ("演练场：扮演客户扫码、导购聊天，看系统在背后做了什么", stories),
+        (
+            f"侧边栏：以导购{STAFF[REP]}的身份，看客户「{first.name}」",
+            f"{stories}/as/{REP}?next=/playground?customer={first.external_userid}",
+        ),
+        (f"后台：以店长{MANAGER[1]}的身份，他有管理员角色", f"{stories}/as/{MANAGER[0]}?next=/admin"),
+        ("全部客户：谁来了、打了什么标签、为什么", f"{stories}/customers"),
+        ("企业微信那一边：更多动作与故障", f"{stage.corp.origin}/"),
+    ):
+        tell.line(f"    {words}")
+        tell.line(f"      {address}")
+    tell.line("    程序怎么读同一位客户（仅供演示的密钥）：")
     tell.line(f"      KEY={app.key}")
     tell.line('      curl -H "Authorization: Bearer $KEY" \\')
     tell.line(f"        {app.origin}/api/v1{customer}")
+    tell.note("同一个浏览器里一次只能是一个人：点上面的链接就换成谁；在演练场右上角也能换")
     tell.note("按 Ctrl-C 结束，两个进程会一起停下")

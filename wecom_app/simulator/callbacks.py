@@ -41,7 +41,11 @@ class Delivery:
 
     event: Event
     due_at: float
+    emitted_at: str = ""
     tries: int = 0
+    tried_at: str | None = None
+    took_s: float | None = None
+    """How long the last try waited for its answer, or until it was given up."""
     last_status: int | None = None
     """HTTP status of the last try; None if there was none or it ended without an answer."""
     delivered: bool = False
@@ -54,7 +58,10 @@ class Delivery:
             "seq": self.event.seq,
             "event": self.event.event,
             "change_type": self.event.change_type,
+            "emitted_at": self.emitted_at,
             "tries": self.tries,
+            "tried_at": self.tried_at,
+            "took_s": self.took_s,
             "last_status": self.last_status,
             "delivered": self.delivered,
             "lost": self.lost,
@@ -133,7 +140,7 @@ class Callbacks:
             )
             lost = self.url is None or self._random.random() < settings.loss
             for _ in range(1 if lost else max(1, settings.duplicates)):
-                delivery = Delivery(event, self._clock.monotonic() + settings.delay_s)
+                delivery = Delivery(event, self._clock.monotonic() + settings.delay_s, now.isoformat())
                 delivery.lost = delivery.finished = lost
                 self.records.append(delivery)
                 if not lost:
@@ -147,7 +154,7 @@ class Callbacks:
             event = next((item.event for item in self.records if item.event.seq == seq), None)
             if event is None:
                 return False
-            delivery = Delivery(event, self._clock.monotonic())
+            delivery = Delivery(event, self._clock.monotonic(), self._clock.now().isoformat())
             self.records.append(delivery)
             self._queue(delivery)
             self._changed.notify_all()
@@ -173,6 +180,13 @@ class Callbacks:
         """Return the deliveries begun last, the newest first."""
         with self._changed:
             return list(islice(reversed(self.records), count))
+
+    def about(self, subject: str, count: int) -> list[Delivery]:
+        """Return the deliveries begun last of events that name a customer or a member, the oldest first."""
+        named = f"<![CDATA[{subject}]]>"
+        with self._changed:
+            found = islice((item for item in reversed(self.records) if named in item.event.plaintext), count)
+            return list(found)[::-1]
 
     def waiting(self) -> int:
         """Return how many deliveries are not finished."""
@@ -255,6 +269,7 @@ class Callbacks:
     def _try(self, delivery: Delivery) -> None:
         """Post once. Each try is encrypted and signed afresh; the plaintext stays."""
         delivery.tries += 1
+        delivery.tried_at, started = self._clock.now().isoformat(), self._clock.monotonic()
         delivery.last_status = None
         sealed = self._cipher.encrypt(delivery.event.plaintext)
         body = envelope(self._config.corp_id, delivery.event.agent_id, sealed)
@@ -263,6 +278,7 @@ class Callbacks:
             with suppress(requests.RequestException, OSError):
                 delivery.last_status = self._post(address, body, self._config.callback_timeout_s)
         finally:
+            delivery.took_s = round(self._clock.monotonic() - started, 6)
             self._settle(delivery)
 
     def _settle(self, delivery: Delivery) -> None:

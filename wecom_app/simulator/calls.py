@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, overload
@@ -76,6 +76,12 @@ class CallLog(Sequence[CallRecord]):
             skipped = max(0, seq - (self._last_seq - len(self._records)))
             items = list(islice(self._records, skipped, skipped + limit))
             return items, items[-1].seq if items else max(seq, 0)
+
+    def about(self, is_meant: Callable[[CallRecord], bool], count: int) -> list[CallRecord]:
+        """Return the last calls that are meant, the newest at the end."""
+        with self._lock:
+            records = list(self._records)
+        return list(islice(filter(is_meant, reversed(records)), count))[::-1]
 
     def of(self, api: str) -> list[CallRecord]:
         """Return the calls of one API."""

@@ -95,6 +95,11 @@ def _calls(context: Context, _: Json) -> Json:
     return {"items": [item.as_dict() for item in items], "next": following}
 
 
+def _about(context: Context, _: Json) -> Json:
+    limit = request.args.get("limit", 100, type=int)
+    return state.describe_about(context, request.args.get("external_userid", ""), limit)
+
+
 def _clock(context: Context, body: Json) -> Json:
     """Move the corp's time forward by `advance_s`, or set its distance from ours as `offset_s`."""
     for name in ("advance_s", "offset_s"):
@@ -170,6 +175,7 @@ ROUTES: tuple[tuple[str, str, Answer], ...] = (
     ("/faults", "DELETE", _delete_faults),
     ("/state", "GET", _state),
     ("/calls", "GET", _calls),
+    ("/about", "GET", _about),
     ("/clock", "POST", _clock),
     ("/clock", "GET", _clock),
     ("/members", "POST", _members),

@@ -181,10 +181,15 @@ class Faults:
         self.put({})
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the document that `put` takes, with the rules' remaining counts."""
+        """Return the document that `put` takes, with what is left of the rules: strikes and seconds."""
+        now = self._clock.monotonic()
         with self._lock:
             document = dataclasses.asdict(self.settings)
-            document["rules"] = [dataclasses.asdict(active.rule) | {"left": active.left} for active in self._active]
+            document["rules"] = [
+                dataclasses.asdict(active.rule)
+                | {"left": active.left, "left_s": None if active.until is None else max(0.0, active.until - now)}
+                for active in self._active
+            ]
         for name in ("visible_members", "trusted_ips"):
             if document[name] is not None:
                 document[name] = sorted(document[name])
@@ -242,6 +247,8 @@ def _extended(plan: Plan, rule: FaultRule) -> Plan:
     return Plan(rule.kind, rule.errcode or 0, latency, rule.applied)
 
 
+LEFT = ("left", "left_s")
+"""What `as_dict` adds to a rule."""
 PARTS: Mapping[str, type[Any]] = {"callbacks": CallbackFaults, "token": TokenFaults, "rates": RateLimits}
 SETS = ("visible_members", "trusted_ips")
 
@@ -262,7 +269,7 @@ def _settings(base: Settings, document: Mapping[str, Any]) -> Settings:
 
 
 def _without_left(rule: Any) -> Any:
-    return {name: value for name, value in rule.items() if name != "left"} if isinstance(rule, dict) else rule
+    return {name: value for name, value in rule.items() if name not in LEFT} if isinstance(rule, dict) else rule
 
 
 def _list(name: str, value: Any) -> list[Any]:

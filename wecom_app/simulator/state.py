@@ -8,6 +8,7 @@ from wecom_app.simulator.api.contact_ways import describe_contact_way
 from wecom_app.simulator.api.customers import PERSONAL_TAG, describe_customer
 from wecom_app.simulator.api.directory import describe_member
 from wecom_app.simulator.api.tags import describe_group
+from wecom_app.simulator.calls import CallRecord
 from wecom_app.simulator.context import Context
 from wecom_app.simulator.customers import Relation
 from wecom_app.simulator.errcodes import Json
@@ -23,6 +24,30 @@ def describe(context: Context, parts: Iterable[str] | None = None) -> Json:
     with context.world.lock:
         described = {name: make(context) for name, make in PARTS.items() if name in wanted}
     return {"now": context.world.now().isoformat(), **described}
+
+
+def describe_about(context: Context, external_userid: str, limit: int) -> Json:
+    """Return what WeCom knows of one customer, and the last of what went to and fro about him."""
+    world = context.world
+    with world.lock:
+        customer = world.customers.find(external_userid)
+        welcomes = world.welcomes.of_customer(external_userid)
+        described = {
+            "customer": describe_customer(customer) if customer else None,
+            "relations": [describe_relation(world, item) for item in world.customers.of_customer(external_userid)],
+            "welcomes": [describe_welcome(context, item) for item in welcomes],
+        }
+    codes = {item.welcome_code for item in welcomes}
+
+    def is_about(call: CallRecord) -> bool:
+        return call.external_userid == external_userid or call.request.get("welcome_code") in codes
+
+    return {
+        "now": world.now().isoformat(),
+        **described,
+        "callbacks": [item.as_dict() for item in context.callbacks.about(external_userid, limit)],
+        "calls": [item.as_dict() for item in context.calls.about(is_about, limit)],
+    }
 
 
 def _customers(context: Context) -> list[Json]:

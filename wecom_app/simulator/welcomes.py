@@ -43,6 +43,10 @@ class Welcomes:
         self._of_pair.setdefault((key_of(userid), external_userid), []).append(welcome)
         return welcome
 
+    def of_customer(self, external_userid: str) -> list[Welcome]:
+        """Return the codes that were handed out for a customer."""
+        return [code for pair, codes in self._of_pair.items() if pair[1] == external_userid for code in codes]
+
     def latest(self, userid: str, external_userid: str) -> Welcome | None:
         """Return the last code that was handed out for a pair."""
         codes = self._of_pair.get((key_of(userid), external_userid))

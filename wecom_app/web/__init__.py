@@ -48,7 +48,7 @@ def create_web(runtime: Runtime) -> Flask:
     app.register_blueprint(diag.blueprint)
     app.register_blueprint(domain_proof.blueprint)
     if runtime.settings.demo_mode:
-        app.register_blueprint(playground.blueprint)
+        playground.install(app, runtime.settings.wecom_api_base_url)
     assets.install(app)
     app.before_request(_name_request)
     app.after_request(_forget_request)

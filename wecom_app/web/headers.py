@@ -9,11 +9,15 @@ from flask import Blueprint, Flask, Response, request
 from wecom_app.web.origins import is_https
 from wecom_app.web.state import runtime
 
+NO_FRAMES = "frame-ancestors 'none'"
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data: https://*.qpic.cn https://*.qlogo.cn; font-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; report-uri /csp-report"
+    f"form-action 'self'; base-uri 'none'; {NO_FRAMES}; report-uri /csp-report"
 )
+FRAMING_PAGES = ("/playground", "/sidebar")
+"""In demo mode the first of them shows the second in a frame; no other page, and no other mode, has frames."""
+FRAMING_POLICY = CONTENT_SECURITY_POLICY.replace(NO_FRAMES, "frame-src 'self'; frame-ancestors 'self'")
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -72,6 +76,8 @@ def install(app: Flask) -> None:
 
 
 def _finish(response: Response) -> Response:
+    if runtime().settings.demo_mode and request.path in FRAMING_PAGES:
+        response.headers.setdefault("Content-Security-Policy", FRAMING_POLICY)
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if is_https():

@@ -1,4 +1,4 @@
-"""`/playground`, in demo mode only: who came through which code, what he was tagged with and why."""
+"""`/playground/customers`: who came through which code, what he was tagged with and why, without a log-in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,8 +22,6 @@ from wecom_app.services import profiles
 from wecom_app.services.profiles import HistoryView, ProfileView, RelationView, TagView, WelcomeView
 from wecom_app.web.state import runtime
 
-blueprint = Blueprint("playground", __name__)
-
 PAGE = 20
 HISTORY_PAGE = 50
 LONGEST_NAME = 50
@@ -37,7 +35,13 @@ class Reason:
     facts: tuple[tuple[str, str], ...]
 
 
-@blueprint.get("/playground")
+def register(blueprint: Blueprint) -> None:
+    """Add the pages."""
+    blueprint.add_url_rule("/customers", "overview", overview)
+    blueprint.add_url_rule("/customers/<external_userid>", "customer", customer)
+    blueprint.context_processor(words)
+
+
 def overview() -> str:
     """The latest customers with their tags."""
     name = request.args.get("q", "").strip()[:LONGEST_NAME]
@@ -57,12 +61,14 @@ def overview() -> str:
     )
 
 
-@blueprint.get("/playground/customers/<external_userid>")
-def customer(external_userid: str) -> str:
+def customer(external_userid: str) -> str | tuple[str, int]:
     """One customer: every tag with its reason, and the history."""
     before = request.args.get("before", type=_row_id)
     with runtime().read() as session:
-        found = profiles.get(session, external_userid, runtime().clock.now())
+        try:
+            found = profiles.get(session, external_userid, runtime().clock.now())
+        except NotFound:
+            return render_template("playground/unknown.html"), 404
         history = profiles.history(session, external_userid, before_id=before, limit=HISTORY_PAGE + 1)
         welcomes = profiles.welcomes(session, [external_userid])
         dimensions = profiles.dimensions(session)
@@ -86,17 +92,9 @@ def _row_id(text: str) -> int:
     return number
 
 
-@blueprint.errorhandler(NotFound)
-def unknown(_: NotFound) -> tuple[str, int]:
-    """A page for people instead of the API's JSON."""
-    return render_template("playground/unknown.html"), 404
-
-
-@blueprint.context_processor
 def words() -> dict[str, Any]:
     """What the templates say things with."""
     return {
-        "simulator_url": runtime().settings.wecom_api_base_url,
         "sync_words": SYNC_WORDS,
         "lost_words": LOST_WORDS,
         "operation_words": OPERATION_WORDS,
