@@ -67,6 +67,8 @@ class Ledger:
     def __init__(self) -> None:
         self.step = 0
         self.windows: dict[UnitKey, Window] = {}
+        self.left: dict[int, list[tuple[UnitKey, str]]] = {}
+        """Tags that a member put on a friendship that ended before anybody saw them: made anew, it may show them."""
         self.epochs: dict[int, list[int]] = {}
         """Steps of this window in which a friendship ended or began."""
         self.troubled: set[str] = set()
@@ -94,6 +96,8 @@ class Ledger:
     def note_epoch(self, friendship: int) -> None:
         """A friendship ended or began: what was done on it shortly before or after may be seen late or never."""
         self.epochs.setdefault(friendship, []).append(self.step)
+        for key, tag in self.left.pop(friendship, []):
+            self.note(key, "member", tag, True, friendship)
 
     def forget_tag(self, tag: str) -> None:
         """The tag was deleted in WeCom: a unit that comes to it counts as empty."""
@@ -120,6 +124,10 @@ class Ledger:
 
     def rest(self, customer: str, values: dict[UnitKey, tuple[Value, int]], friendships: Iterable[int]) -> None:
         """Begin new windows for a customer's units; `values` holds each one's value and its number of rows."""
+        for key, window in self.windows.items():
+            for deed in window.deeds:
+                if key in values and key.friendship is None and deed.by == "member" and deed.on and self._epochs(deed):
+                    self.left.setdefault(deed.friendship or 0, []).append((key, deed.tag))
         for key, (value, rows) in values.items():
             self.windows[key] = Window(value, rows=rows)
         for friendship in friendships:
@@ -132,7 +140,8 @@ class Ledger:
         window = self.window(key)
         if window.start == UNKNOWN:
             return True
-        last_here = max((deed.step for deed in window.deeds if deed.by == "person"), default=-1)
+        here = (deed.step for deed in window.deeds if deed.by == "person" and deed.tag not in self.dead)
+        last_here = max(here, default=-1)
         return any(
             (self._alive(deed.tag) == new if deed.on else deed.tag != new)
             and (deed.step > last_here or any(step > last_here for step in self._epochs(deed)))
@@ -158,8 +167,11 @@ class Ledger:
         if window.start == UNKNOWN:
             return None
         first_seen = min((deed.step for deed in window.deeds if deed.by == "member"), default=None)
-        choices = [*self._members_courses(window), *_machines_courses(window, first_seen)]
-        own = [d for d in window.deeds if d.by == "person" or (d.by == "machine" and not _is_late(d, first_seen))]
+        ours = [deed for deed in window.deeds if deed.by != "member"]
+        # Of a tag that is gone nobody can say whether the act still stands in the way of others.
+        unsure = [d for d in ours if d.tag in self.dead or (d.by == "machine" and _is_late(d, first_seen))]
+        choices = [*self._members_courses(window), *([(), (deed,)] for deed in unsure)]
+        own = [deed for deed in ours if deed not in unsure]
         size = 1
         for choice in choices:
             size *= len(choice)
@@ -187,12 +199,6 @@ class Ledger:
 def _is_late(deed: Deed, first_seen: int | None) -> bool:
     """A machine's act after an act in WeCom that may not have been known yet: a person beats it."""
     return first_seen is not None and deed.step > first_seen
-
-
-def _machines_courses(window: Window, first_seen: int | None) -> Iterator[list[tuple[Deed, ...]]]:
-    for deed in window.deeds:
-        if deed.by == "machine" and _is_late(deed, first_seen):
-            yield [(), (deed,)]
 
 
 def _thinned(deeds: tuple[Deed, ...]) -> set[tuple[Deed, ...]]:
