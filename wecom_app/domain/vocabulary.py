@@ -113,6 +113,11 @@ def source_name(add_way: int | None) -> str:
     return ADD_WAY_WORDS.get(add_way or 0, UNKNOWN_SOURCE)
 
 
+def came_by(channel: str | None, state: str | None, add_way: int | None) -> str:
+    """Return how a friendship began in words: its channel's name, else the way of adding."""
+    return channel or (UNKNOWN_SOURCE if state else source_name(add_way))
+
+
 class EditableBy(StrEnum):
     """Who may put the tags of a group on a customer, or take them off, by hand."""
 

@@ -62,20 +62,17 @@ def edit(session: Session, context: Context, viewer: Viewer, external_userid: st
     Raises NotInSight, StaleEdit (`details.version` is the present one), or InvalidInput that names the keys.
     """
     seen = find_customer(session, viewer, external_userid, Purpose.EDIT)
-    _check_shape(draft)
+    check_shape(draft)
     customers.lock(session, [seen.customer.id])
     version = _version(session, seen.customer.id)
     if draft.version is not None and draft.version != version:
         raise StaleEdit(details={"version": version})
-    tags = taxonomy.find_tags(session, draft.keys)
-    groups = _groups(session, tags.values())
-    _check_rights(tags, groups, viewer, seen)
-    _check_choices(draft, tags, groups)
+    tags = find_tags(session, viewer, draft, has_relation=seen.relation is not None)
     _check_presence(session, seen, draft, tags, context.now)
     applied = tagging.apply(
         session,
-        _changes(seen, viewer, draft, tags),
-        _act(viewer, draft.reason),
+        changes(seen.customer.id, seen.relation.id if seen.relation else CUSTOMER_LEVEL, viewer, draft, tags),
+        act(viewer, draft.reason),
         queue=context.queue,
         now=context.now,
         priority=PRIORITY,
@@ -83,7 +80,8 @@ def edit(session: Session, context: Context, viewer: Viewer, external_userid: st
     return Edited(applied.change_set_id, _version(session, seen.customer.id))
 
 
-def _check_shape(draft: EditDraft) -> None:
+def check_shape(draft: EditDraft) -> None:
+    """Raise InvalidInput for an edit that no customer could be given."""
     if not draft.keys:
         raise InvalidInput("没有要保存的修改")
     if len(draft.keys) > MAX_KEYS:
@@ -95,13 +93,24 @@ def _check_shape(draft: EditDraft) -> None:
         raise InvalidInput(f"同一个标签不能既添加又移除：{'、'.join(both)}", details={"tags": both})
 
 
-def _check_rights(tags: Mapping[str, Tag], groups: Mapping[int, TagGroup], viewer: Viewer, seen: Seen) -> None:
+def find_tags(session: Session, viewer: Viewer, draft: EditDraft, *, has_relation: bool) -> Mapping[str, Tag]:
+    """Return the tags of an edit by key; raise InvalidInput for those that are not there or not his to change."""
+    tags = taxonomy.find_tags(session, draft.keys)
+    groups = _groups(session, tags.values())
+    _check_rights(tags, groups, viewer, has_relation=has_relation)
+    _check_choices(draft, tags, groups)
+    return tags
+
+
+def _check_rights(
+    tags: Mapping[str, Tag], groups: Mapping[int, TagGroup], viewer: Viewer, *, has_relation: bool
+) -> None:
     is_leader = viewer.may(Role.LEADER, Role.ADMIN)
     refused: dict[str, object] = {}
     for key, tag in tags.items():
         group = groups[tag.group_id]
         reason = editing.refusal(group.editable_by, group.mirror, is_leader=is_leader)
-        if reason is None and group.scope == Scope.RELATION and seen.relation is None:
+        if reason is None and group.scope == Scope.RELATION and not has_relation:
             reason = "按好友关系打的标签，只有该客户的好友成员可以修改"
         if reason is not None:
             refused[key] = f"「{tag.name}」：{reason}"
@@ -146,18 +155,21 @@ def _version(session: Session, customer_id: int) -> int:
     return session.execute(select(Customer.version).where(Customer.id == customer_id)).scalar_one()
 
 
-def _changes(seen: Seen, viewer: Viewer, draft: EditDraft, tags: Mapping[str, Tag]) -> list[TagChange]:
+def changes(
+    customer_id: int, relation_id: int, viewer: Viewer, draft: EditDraft, tags: Mapping[str, Tag]
+) -> list[TagChange]:
+    """Return the wishes of an edit for one customer, removals first; `relation_id` is the viewer's own friendship."""
     source = Source(SourceKind.MANUAL, "", viewer.userid or viewer.name)
     evidence = {"via": draft.via} | ({"reason": draft.reason} if draft.reason else {})
-    relation_id = seen.relation.id if seen.relation is not None else CUSTOMER_LEVEL
     return [
-        TagChange(seen.customer.id, tags[key].id, add, source, dict(evidence), relation_id)
+        TagChange(customer_id, tags[key].id, add, source, dict(evidence), relation_id)
         for keys, add in ((draft.remove, False), (draft.add, True))
         for key in dict.fromkeys(keys)
     ]
 
 
-def _act(viewer: Viewer, reason: str | None) -> Act:
+def act(viewer: Viewer, reason: str | None) -> Act:
+    """Return the change set that an edit by hand becomes."""
     if viewer.userid is None:
         return Act("admin", actor_ref=viewer.name, reason=reason)
     return Act("staff", actor_ref=viewer.userid, reason=reason)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from wecom_app.domain import editing, explaining
 from wecom_app.domain.access import Purpose, Role
-from wecom_app.domain.vocabulary import ADD_WAY_WORDS, UNKNOWN_SOURCE, Scope, is_person
+from wecom_app.domain.vocabulary import Scope, came_by, is_person
 from wecom_app.domain.words import LOST_WORDS, STATE_WORDS, SYNC_BY_URGENCY, SYNC_WORDS, TYPE_WORDS, source_word
 from wecom_app.errors import NotFound
 from wecom_app.services import follow_ups, profile_values, rep_rows, rep_timeline
@@ -62,15 +62,31 @@ def load(
     )
 
 
-def timeline(session: Session, viewer: Viewer, external_userid: str, before: str | None, now: datetime) -> TimelinePage:
+def timeline(
+    session: Session,
+    viewer: Viewer,
+    external_userid: str,
+    before: str | None,
+    now: datetime,
+    *,
+    purpose: Purpose = Purpose.VIEW,
+) -> TimelinePage:
     """Return a page of the timeline; `before` is what the page before said."""
-    view = _View(session, viewer, find_customer(session, viewer, external_userid, Purpose.VIEW), now)
+    view = _View(session, viewer, find_customer(session, viewer, external_userid, purpose), now)
     return rep_timeline.load(session, viewer, view.subject(), view.names, now, before=before, limit=TIMELINE_PAGE)
 
 
-def why(session: Session, viewer: Viewer, external_userid: str, key: str, now: datetime) -> Why:
+def why(
+    session: Session,
+    viewer: Viewer,
+    external_userid: str,
+    key: str,
+    now: datetime,
+    *,
+    purpose: Purpose = Purpose.VIEW,
+) -> Why:
     """Return why the customer has the tag; raise NotInSight, or NotFound where he has not got it."""
-    view = _View(session, viewer, find_customer(session, viewer, external_userid, Purpose.VIEW), now)
+    view = _View(session, viewer, find_customer(session, viewer, external_userid, purpose), now)
     rows = view.rows_by_tag().get(key)
     if rows is None:
         raise NotFound("客户已没有这个标签，请刷新")
@@ -133,7 +149,7 @@ class _View:
             return None
         edits = run(self.session, rep_rows.LAST_REMARK_EDIT, relation_id=own.id, life_seq=own.life_seq)
         return RemarkView(
-            remark=_own_words(own.remark, self.customer.name),
+            remark=own_words(own.remark, self.customer.name),
             description=own.description or "",
             phones=tuple(own.remark_mobiles or ()),
             company=own.remark_company or "",
@@ -217,7 +233,7 @@ class _View:
             state_word=STATE_WORDS[state],
             since=since,
             days=max(0, (self.now - since).days),
-            came_by=row.channel_name or _came_by(row),
+            came_by=came_by(row.channel_name, row.state, row.add_way),
             channel_name=row.channel_name,
             lost_at=row.lost_at,
             lost_word=LOST_WORDS.get(row.lost_by or "", "好友关系已解除") if row.lost_at is not None else None,
@@ -226,7 +242,7 @@ class _View:
     def _remark_word(self) -> str | None:
         own = [row for row in self.relations if self.own is not None and row.id == self.own.id]
         others = [] if own else [row for row in reversed(self.relations) if row.lost_at is None]
-        words = (_own_words(row.remark, self.customer.name) for row in (*own, *others))
+        words = (own_words(row.remark, self.customer.name) for row in (*own, *others))
         return next((word for word in words if word), None)
 
     def _worst(self, chips: Sequence[Chip]) -> SyncMark | None:
@@ -246,11 +262,7 @@ def _by_dimension(rows: Sequence[Any], chips: Sequence[Chip]) -> tuple[Dimension
     return tuple(Dimension(row.key, row.name, tuple(sorted_chips.get(row.key, ()))) for row in rows)
 
 
-def _came_by(row: Any) -> str:
-    return UNKNOWN_SOURCE if row.state else ADD_WAY_WORDS.get(row.add_way or 0, UNKNOWN_SOURCE)
-
-
-def _own_words(remark: str | None, name: str) -> str:
+def own_words(remark: str | None, name: str) -> str:
     """Return the remark; WeCom gives the customer's own name where the member has written none."""
     return "" if remark is None or remark == name else remark
 

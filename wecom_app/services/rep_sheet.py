@@ -59,7 +59,8 @@ def load(session: Session, viewer: Viewer, external_userid: str, now: datetime, 
     """Return what the viewer may put on the customer or take off; raise NotInSight where he may not edit him."""
     seen = find_customer(session, viewer, external_userid, Purpose.EDIT)
     held = _held(session, seen, now)
-    offer = _Offer(run(session, LIBRARY), viewer, seen, held, slugify)
+    rows = _editable(run(session, LIBRARY), viewer, has_relation=seen.relation is not None)
+    offer = _Offer(rows, held, slugify)
     return Sheet(
         version=seen.customer.version,
         recent=offer.tags(_recent(session, viewer))[:MOST_RECENT],
@@ -68,18 +69,38 @@ def load(session: Session, viewer: Viewer, external_userid: str, now: datetime, 
     )
 
 
-class _Offer:
-    """The part of the library that the viewer may edit on this customer."""
+def for_selection(session: Session, viewer: Viewer, *, slugify: Slugify) -> Sheet:
+    """Return what the viewer may put on several of his customers at once, or take off."""
+    offer = _Offer(_editable(run(session, LIBRARY), viewer, has_relation=True), frozenset(), slugify)
+    return Sheet(
+        version=0,
+        recent=offer.tags(_recent(session, viewer))[:MOST_RECENT],
+        suggested=(),
+        dimensions=offer.dimensions(run(session, rep_rows.DIMENSIONS)),
+    )
 
-    def __init__(self, rows: Iterable[Any], viewer: Viewer, seen: Seen, held: frozenset[int], slugify: Slugify) -> None:
-        is_leader = viewer.may(Role.LEADER, Role.ADMIN)
+
+def whole_library(session: Session, *, slugify: Slugify) -> tuple[SheetDimension, ...]:
+    """Return all tags in use, whoever may edit them; for filters."""
+    return _Offer(run(session, LIBRARY), frozenset(), slugify).dimensions(run(session, rep_rows.DIMENSIONS))
+
+
+def _editable(rows: Iterable[Any], viewer: Viewer, *, has_relation: bool) -> Iterable[Any]:
+    is_leader = viewer.may(Role.LEADER, Role.ADMIN)
+    return (
+        row
+        for row in rows
+        if editing.refusal(row.editable_by, row.mirror, is_leader=is_leader) is None
+        and (row.scope != Scope.RELATION or has_relation)
+    )
+
+
+class _Offer:
+    """The part of the library that is offered."""
+
+    def __init__(self, rows: Iterable[Any], held: frozenset[int], slugify: Slugify) -> None:
         self._held, self._slugify = held, slugify
-        self._rows = {
-            row.id: row
-            for row in rows
-            if editing.refusal(row.editable_by, row.mirror, is_leader=is_leader) is None
-            and (row.scope != Scope.RELATION or seen.relation is not None)
-        }
+        self._rows = {row.id: row for row in rows}
 
     def tags(self, tag_ids: Iterable[int]) -> tuple[SheetTag, ...]:
         return tuple(self.tag(tag_id) for tag_id in tag_ids if tag_id in self._rows)

@@ -219,6 +219,8 @@ class RepProfile:
     reminders: tuple[FollowUpView, ...]
     """Follow-ups with a date that are not done, the earliest first."""
     timeline: TimelinePage
+    is_served: bool = False
+    """Shown to customer service: without anything that changes him."""
 
     def held_tags(self) -> list[HeldTag]:
         """Return his tags as conditions ask for them."""
@@ -310,3 +312,13 @@ class Sheet:
     recent: tuple[SheetTag, ...]
     suggested: tuple[Suggestion, ...]
     dimensions: tuple[SheetDimension, ...]
+
+    def open_places(self) -> dict[str, tuple[str, SheetGroup]]:
+        """Return dimension and group of each tag that need not be covered, by key: shortcuts show no others."""
+        return {
+            tag.key: (dimension.key, group)
+            for dimension in self.dimensions
+            for group in dimension.groups
+            if not group.is_sensitive
+            for tag in group.tags
+        }

@@ -27,6 +27,18 @@ BUNDLES: Mapping[str, tuple[str, ...]] = {
         "js/sidebar/tags.js",
         "js/sidebar/notes.js",
         "js/sidebar/content.js",
+        "js/mine/chat.js",
+        "js/sidebar/start.js",
+    ),
+    "js/mine.js": (
+        "js/sidebar/client.js",
+        "js/sidebar/talk.js",
+        "js/sidebar/layers.js",
+        "js/sidebar/tags.js",
+        "js/mine/chat.js",
+        "js/mine/list.js",
+        "js/mine/deck.js",
+        "js/mine/home.js",
         "js/sidebar/start.js",
     ),
 }

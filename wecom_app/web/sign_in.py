@@ -44,7 +44,11 @@ class Way:
     roles: tuple[Role, ...]
 
 
-WAYS = (Way("后台", "admin.home", CONSOLE), Way("客户", "admin.customers", (Role.LEADER,)))
+WAYS = (
+    Way("我的客户", "sidebar.mine", (Role.REP,)),
+    Way("后台", "admin.home", CONSOLE),
+    Way("团队的客户", "admin.customers", (Role.LEADER,)),
+)
 
 log = structlog.get_logger(__name__)
 blueprint = Blueprint("sign_in", __name__)

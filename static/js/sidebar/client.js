@@ -6,7 +6,7 @@
   app.setup = JSON.parse(document.getElementById('setup').textContent);
 
   const WAIT_MS = 6000;
-  const NAMES = ['getContext', 'getCurExternalContact', 'sendChatMessage'];
+  const NAMES = ['getContext', 'getCurExternalContact', 'sendChatMessage', 'openUserProfile', 'openEnterpriseChat'];
   const GROUP_ENTRIES = ['group_chat_tools', 'chain_group_chat_tools', 'internal_group_chat_board'];
   const SENDING_ENTRIES = ['single_chat_tools', 'single_kf_tools', 'chat_attachment', 'chain_single_chat_tools'];
 
@@ -56,6 +56,7 @@
 
   /* Call the client; outside of it, or where it hangs, the SDK's promises never end. */
   function call(name, params) {
+    if (!registered) register();
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         note(name, 'no answer');
@@ -92,6 +93,10 @@
     return promise.then((value) => ({ value: value }), (problem) => ({ problem: problem }));
   }
 
+  function isInside() {
+    return /wxwork\//i.test(navigator.userAgent);
+  }
+
   /* Return where the page stands ({entry, customer}); throw a Problem where there is no customer to show.
      A handshake that the SDK gives up because the address changed under it is begun once more. */
   async function look() {
@@ -104,10 +109,9 @@
   }
 
   async function attempt() {
-    const inside = /wxwork\//i.test(navigator.userAgent);
+    const inside = isInside();
     if (inside && !window.ww) throw new Problem('old', navigator.userAgent);
     if (!inside || !window.ww.env.isWeCom) throw new Problem('outside');
-    if (!registered) register();
     const found = await Promise.all([settled(call('getContext')), settled(call('getCurExternalContact'))]);
     const context = found[0];
     const contact = found[1];
@@ -128,6 +132,9 @@
   app.client = {
     look: look,
     send: (message) => call('sendChatMessage', message),
+    openProfile: (userid) => call('openUserProfile', { type: 2, userid: userid }),
+    openChat: (userid) => call('openEnterpriseChat', { userIds: [], externalUserIds: [userid], groupName: '', chatId: '' }),
+    isInside: isInside,
     steps: steps,
   };
 })((window.sidebar = window.sidebar || {}));

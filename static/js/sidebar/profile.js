@@ -14,13 +14,17 @@
   let run = 0;
   let uncovered = new Set();
 
-  const path = (rest) => '/sidebar/customers/' + encodeURIComponent(place.customer) + (rest || '');
+  const SERVICE_ENTRY = 'single_kf_tools';
+  const base = (served) => (served ? '/sidebar/service/customers/' : '/sidebar/customers/');
+
+  /* Return the address of a part of the profile on the page; customer service has addresses of its own. */
+  const path = (rest) => base(main.querySelector('[data-served]')) + encodeURIComponent(place.customer) + rest;
 
   /* Find out whose chat is open and draw him; whatever stands in the way is drawn instead. */
   async function start() {
     const mine = ++run;
     try {
-      const found = await app.client.look();
+      const found = app.setup.customer ? { entry: 'normal', customer: app.setup.customer, sends: false } : await app.client.look();
       if (mine !== run) return;
       if (!place || place.customer !== found.customer) {
         uncovered = new Set();
@@ -40,7 +44,7 @@
       main.querySelectorAll('[data-hint]').forEach((item) => (item.hidden = false));
     }, HINT_MS);
     try {
-      const html = await app.talk.html(path());
+      const html = await app.talk.html(base(place.entry === SERVICE_ENTRY) + encodeURIComponent(place.customer));
       if (mine === run) draw(html);
     } finally {
       clearTimeout(hint);
@@ -70,7 +74,7 @@
     drawn = html;
     document.title = '客户资料';
     main.innerHTML = html; // rendered and escaped by our own server
-    document.body.dataset.sends = place.sends ? 'yes' : 'no';
+    document.body.dataset.sends = !place.sends ? 'no' : place.entry === SERVICE_ENTRY ? 'text' : 'yes';
     uncovered.forEach(uncover);
     if (first) window.scrollTo(0, 0);
     else window.scrollTo(0, at);
@@ -143,6 +147,7 @@
     main.classList.remove('some-uncovered');
   };
 
+  app.start = start;
   app.profile = {
     start: start,
     refresh: refresh,

@@ -62,5 +62,5 @@
     },
   });
 
-  app.profile.start();
+  app.start();
 })((window.sidebar = window.sidebar || {}));

@@ -75,23 +75,40 @@
 
   /* The sheet. */
 
-  async function openSheet(pressed) {
-    pressed.disabled = true;
+  function openSheet(pressed) {
+    openFor({
+      opener: pressed,
+      label: '编辑标签',
+      dimension: pressed.dataset.dimension,
+      path: app.profile.path('/sheet'),
+      save: change,
+      saved: async (made, text) => {
+        await app.profile.refresh();
+        if (made.change_set_id) offerUndo(text, made.change_set_id);
+        else layers.toast(text);
+      },
+    });
+  }
+
+  /* Open the sheet on something: where it comes from (`path`), how it is saved, and what is done then. With
+     `several` it is about several customers: nobody knows what each has, so a tag is added, removed or left. */
+  async function openFor(target) {
+    target.opener.disabled = true;
     try {
-      const html = await app.talk.html(app.profile.path('/sheet'));
-      const box = layers.sheet(html, { label: '编辑标签', opener: pressed, mayClose: mayClose, onClose: forget });
-      edit = read(box);
-      filterBy(pressed.dataset.dimension || '');
+      const html = await app.talk.html(target.path);
+      const box = layers.sheet(html, { label: target.label, opener: target.opener, mayClose: mayClose, onClose: forget });
+      edit = read(box, target);
+      filterBy(target.dimension || '');
       redraw();
     } catch (problem) {
       layers.toast(worded(problem));
     } finally {
-      pressed.disabled = false;
+      target.opener.disabled = false;
     }
   }
 
-  function read(box) {
-    const state = { box: box, held: new Set(), wanted: new Set(), names: {}, groups: {}, attempt: 0, timer: 0 };
+  function read(box, target) {
+    const state = { box: box, target: target, held: new Set(), wanted: new Set(), names: {}, groups: {}, attempt: 0, timer: 0 };
     state.version = Number(box.querySelector('[data-version]').dataset.version);
     box.querySelectorAll('.pick').forEach((pick) => {
       state.names[pick.dataset.tag] = pick.dataset.name;
@@ -121,6 +138,9 @@
     const key = pick.dataset.tag;
     if (edit.wanted.has(key)) {
       edit.wanted.delete(key);
+      if (edit.target.several) edit.held.add(key); /* to be removed */
+    } else if (edit.target.several && edit.held.has(key)) {
+      edit.held.delete(key); /* to be left as it is */
     } else {
       const group = edit.groups[key];
       if (group) edit.wanted.forEach((other) => edit.groups[other] === group && edit.wanted.delete(other));
@@ -158,10 +178,17 @@
 
   function search() {
     const words = edit.box.querySelector('.search').value.trim().toLowerCase().replace(/\s+/g, '');
+    const found = filter(edit.box.querySelectorAll('[data-group]'), words, (group, shown) => {
+      if (group.dataset.group === 'quick') return !words && !edit.dimension;
+      return shown > 0 && (!edit.dimension || group.dataset.dimension === edit.dimension);
+    });
+    edit.box.querySelector('.nothing').hidden = found > 0;
+  }
+
+  /* Show those tags of the groups that fit the words, and the groups that `isShown`; return how many tags are seen. */
+  function filter(groups, words, isShown) {
     let found = 0;
-    edit.box.querySelectorAll('[data-group]').forEach((group) => {
-      const isQuick = group.dataset.group === 'quick';
-      const fits = !edit.dimension || group.dataset.dimension === edit.dimension;
+    groups.forEach((group) => {
       const inName = group.dataset.name ? group.dataset.name.toLowerCase().includes(words) : false;
       let shown = 0;
       group.querySelectorAll('.pick').forEach((pick) => {
@@ -170,10 +197,10 @@
         holder.hidden = !hit;
         if (hit) shown += 1;
       });
-      group.hidden = isQuick ? Boolean(words || edit.dimension) : !fits || !shown;
+      group.hidden = isShown ? !isShown(group, shown) : !shown;
       if (!group.hidden) found += shown;
     });
-    edit.box.querySelector('.nothing').hidden = found > 0;
+    return found;
   }
 
   function matches(data, words) {
@@ -188,9 +215,9 @@
     pressed.disabled = true;
     pressed.textContent = '正在保存…';
     try {
-      const made = await change(diff.add, diff.remove, mine.version);
+      const made = await mine.target.save(diff.add, diff.remove, mine.version);
       if (edit !== mine) return;
-      finish('已保存', made.change_set_id);
+      finish('已保存', made);
     } catch (problem) {
       if (edit !== mine) return;
       pressed.textContent = '保存';
@@ -201,11 +228,10 @@
     }
   }
 
-  async function finish(text, changeSet) {
+  function finish(text, made) {
+    const target = edit.target;
     layers.close(true);
-    await app.profile.refresh();
-    if (changeSet) offerUndo(text, changeSet);
-    else layers.toast(text);
+    return target.saved(made, text);
   }
 
   /* Somebody was faster: take his state, keep the choice made here, and let the member look before he saves. */
@@ -213,19 +239,19 @@
     const before = difference();
     const wasAttempt = mine.attempt > 0;
     try {
-      const html = await app.talk.html(app.profile.path('/sheet'));
+      const html = await app.talk.html(mine.target.path);
       if (edit !== mine) return;
       const query = mine.box.querySelector('.search').value;
       const dimension = mine.dimension;
       mine.box.innerHTML = html; // our own template
-      edit = read(mine.box);
+      edit = read(mine.box, mine.target);
       before.add.forEach((key) => key in edit.names && choose(key));
       before.remove.forEach((key) => edit.wanted.delete(key));
       edit.box.querySelector('.search').value = query;
       filterBy(dimension);
       redraw();
       if (!isChanged()) {
-        finish(wasAttempt ? '已保存' : '标签已是您要的样子，无需保存');
+        finish(wasAttempt ? '已保存' : '标签已是您要的样子，无需保存', {});
         return;
       }
       layers.notice('标签刚被他人修改。已换成最新内容，您的选择还在，请核对后再保存。', 'waiting');
@@ -273,5 +299,6 @@
     undo: (pressed) => undo(pressed.dataset.changeSet),
   });
   app.worded = worded;
+  app.tagSheet = { open: openFor, filter: filter };
   app.offerUndo = offerUndo;
 })((window.sidebar = window.sidebar || {}));

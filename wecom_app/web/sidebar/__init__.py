@@ -4,7 +4,7 @@ from flask import Blueprint, request
 
 from wecom_app.errors import NotInSight
 from wecom_app.web.incoming import can_be_stored
-from wecom_app.web.sidebar import content, edits, facts, notes, page, profile, words
+from wecom_app.web.sidebar import content, edits, facts, mine, notes, page, profile, served, words
 
 
 def make_blueprint() -> Blueprint:
@@ -12,7 +12,7 @@ def make_blueprint() -> Blueprint:
     blueprint = Blueprint("sidebar", __name__, url_prefix="/sidebar")
     blueprint.before_request(_check_path)
     blueprint.context_processor(words.for_templates)
-    for routes in (page, profile, edits, notes, facts, content):
+    for routes in (page, profile, edits, notes, facts, content, served, mine):
         routes.register(blueprint)
     return blueprint
 

@@ -18,7 +18,7 @@ from wecom_app.services.rep_views import RepProfile
 from wecom_app.web.api.schemas import Given
 from wecom_app.web.incoming import body
 from wecom_app.web.session import current_viewer, signed_in
-from wecom_app.web.sidebar.paths import CUSTOMER
+from wecom_app.web.sidebar.paths import CUSTOMER, SERVED
 from wecom_app.web.state import runtime
 
 COVERED = "敏感标签"
@@ -45,6 +45,7 @@ def register(blueprint: Blueprint) -> None:
     """Add the library, and the address that takes what became of an item."""
     blueprint.add_url_rule("/content", "library", library)
     blueprint.add_url_rule(f"{CUSTOMER}/content/<int:item_id>", "content_outcome", record, methods=["POST"])
+    blueprint.add_url_rule(f"{SERVED}/content/<int:item_id>", "served_content_outcome", record_served, methods=["POST"])
 
 
 def suggested(session: Session, viewer: Viewer, profile: RepProfile) -> list[Card]:
@@ -77,11 +78,21 @@ def library() -> str:
 @signed_in()
 def record(external_userid: str, item_id: int) -> Response:
     """Write down that an item was shown, sent or dismissed."""
+    return _record(external_userid, item_id, Purpose.VIEW)
+
+
+@signed_in()
+def record_served(external_userid: str, item_id: int) -> Response:
+    """The same for customer service."""
+    return _record(external_userid, item_id, Purpose.SERVE)
+
+
+def _record(external_userid: str, item_id: int, purpose: Purpose) -> Response:
     outcome, viewer = body(Outcome), current_viewer()
     if viewer.staff_id is None:
         raise NotAllowed("只有企业成员可以发送内容")
     with runtime().write() as session:
-        customer = find_customer(session, viewer, external_userid, Purpose.VIEW).customer
+        customer = find_customer(session, viewer, external_userid, purpose).customer
         content_use.record(
             session,
             item_id,

@@ -37,15 +37,7 @@ def sheet(external_userid: str) -> str:
     with given.read() as session:
         now, viewer = given.clock.now(), current_viewer()
         found = rep_sheet.load(session, viewer, external_userid, now, slugify=given.slugify)
-    # Of the shortcuts only what need not be covered.
-    open_places = {
-        tag.key: (dimension.key, group)
-        for dimension in found.dimensions
-        for group in dimension.groups
-        if not group.is_sensitive
-        for tag in group.tags
-    }
-    return render_template("sidebar/sheet.html", sheet=found, open_places=open_places)
+    return render_template("sidebar/sheet.html", sheet=found)
 
 
 @signed_in()
