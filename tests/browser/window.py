@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,14 @@ class Window:
         """Wait for the page to come to a rest; return its first heading."""
         self.page.locator("main[aria-busy=false] h1").first.wait_for()
         return self.page.locator("main h1").first.inner_text()
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        """Let the page go on until something holds outside of it; fail after eight seconds."""
+        for _ in range(400):
+            if holds():
+                return
+            self.page.wait_for_timeout(20)
+        raise AssertionError("it never came to that")
 
     def tags(self) -> list[str]:
         """Return the tags as they can be read on the page."""

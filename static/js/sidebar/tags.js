@@ -288,6 +288,7 @@
     if (edit && event.target.matches('.search')) search();
   });
 
+  app.actions = app.actions || {};
   Object.assign(app.actions, {
     why: why,
     'remove-tag': remove,
