@@ -1,4 +1,4 @@
-"""我的客户 with real clicks: today, search, tagging a selection and undo, the card stack, a profile and the way back."""
+"""我的客户 with real clicks: today, search, tagging a selection and undo, the card stack, a profile and back."""
 
 from datetime import timedelta
 

@@ -20,5 +20,5 @@
     if (from === link.href && history.length > 1) history.back();
     else location.href = link.href;
   };
-  if (app.client.isInside() && document.body.dataset.inside) document.body.dataset.inside = 'yes';
+  if (app.client.isInside() && window.ww && document.body.dataset.inside) document.body.dataset.inside = 'yes';
 })((window.sidebar = window.sidebar || {}));

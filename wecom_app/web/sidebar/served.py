@@ -22,7 +22,7 @@ def profile(external_userid: str) -> str:
     viewer = current_viewer()
     found = customer_service.load(runtime(), viewer, external_userid)
     with runtime().read() as session:
-        suggested = content.suggested(session, viewer, found.customer_id)
+        suggested = content.suggested(session, viewer, found)
     return render_template("sidebar/profile.html", profile=found, suggested=suggested)
 
 
