@@ -25,15 +25,17 @@
     const mine = ++run;
     panel.textContent = '';
     panel.append(document.getElementById('list-skeleton').content.cloneNode(true));
+    let found;
     try {
-      const found = await app.talk.json('GET', '/sidebar/mine/deck');
-      if (mine !== run) return;
-      all = found.items;
-      done = new Map();
-      begin(all.some((each) => PERIODS[0].fits(each.days_ago)) ? 'yesterday' : 'week');
+      found = await app.talk.json('GET', '/sidebar/mine/deck');
     } catch (problem) {
       if (mine === run) app.mine.fail(panel, problem, open);
+      return;
     }
+    if (mine !== run) return;
+    all = found.items;
+    done = new Map();
+    begin(all.some((each) => PERIODS[0].fits(each.days_ago)) ? 'yesterday' : 'week');
   }
 
   /* Begin with the customers of a period. */

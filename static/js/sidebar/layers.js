@@ -164,5 +164,7 @@
     notice: notice,
     keepUnsaved: keepUnsaved,
     toast: toast,
+    element: element,
+    button: button,
   };
 })((window.sidebar = window.sidebar || {}));
