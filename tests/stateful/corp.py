@@ -4,6 +4,7 @@ Three friendships, five tags of a multi-choice group, three of a single-choice o
 Callbacks are handed over by hand: nothing travels over HTTP but the application's own calls.
 """
 
+import atexit
 import os
 import pickle
 import random
@@ -136,6 +137,7 @@ def _scratch() -> str | None:
 @cache
 def _templates() -> dict[bool, Template]:
     directory = Path(tempfile.mkdtemp(prefix="sync-template-", dir=_scratch()))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
     database = Database(f"sqlite:///{directory}/app.db")
     upgrade_database(database)
     database.close()
