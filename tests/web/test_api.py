@@ -165,6 +165,15 @@ def test_a_new_group_is_returned_with_made_keys_and_exists_at_wecom_after_a_mome
         "mirror": "two_way",
         "owner": "ours",
         "wecom_group_id": None,
+        "sensitive": False,
+        "editable_by": "everybody",
+        "description": "",
+        "definition": "",
+        "maintainer": None,
+        "lifecycle": "active",
+        "ttl_days": None,
+        "version": 1,
+        "archived": False,
     }
     assert made["tags"][0] == {
         "key": "behaviour.yi_xiang_du.gao",
@@ -174,6 +183,15 @@ def test_a_new_group_is_returned_with_made_keys_and_exists_at_wecom_after_a_mome
         "wecom_tag_id": None,
         "owner": "ours",
         "sync": {"state": "pending", "reason": None},
+        "description": "",
+        "definition": "",
+        "maintainer": None,
+        "lifecycle": "active",
+        "ttl_days": None,
+        "version": 1,
+        "archived": False,
+        "aliases": [],
+        "replaced_by": None,
     }
     assert made["tags"][1]["key"] == "interest.low"
     company.settle()

@@ -112,7 +112,10 @@ def test_bodies_that_may_be_left_out_are_described_so(document: Any) -> None:
         for (_, path), operation in operations(document).items()
         if not operation.get("requestBody", {"required": True})["required"]
     }
-    assert optional == {f"{PREFIX}/channels/{{channel_id}}/{act}" for act in ("archive", "restore")}
+    assert optional == {
+        *(f"{PREFIX}/channels/{{channel_id}}/{act}" for act in ("archive", "restore")),
+        *(f"{PREFIX}/{noun}/{{key}}/archive" for noun in ("tags", "tag-groups")),
+    }
 
 
 @pytest.fixture(scope="module")

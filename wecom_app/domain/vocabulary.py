@@ -66,6 +66,19 @@ PUSHED = (Mirror.PUSH, Mirror.TWO_WAY)
 """Mirror policies under which our tags are written to WeCom."""
 
 
+class Lifecycle(StrEnum):
+    """How far a group or tag has come; archived is a date of its own."""
+
+    DRAFT = "draft"
+    """Groups only: being prepared, not at WeCom yet."""
+    ACTIVE = "active"
+    DEPRECATED = "deprecated"
+    """Who has it keeps it, nobody gets it any more."""
+
+
+LIFECYCLE_WORDS = {Lifecycle.DRAFT: "草稿", Lifecycle.ACTIVE: "使用中", Lifecycle.DEPRECATED: "不再新打"}
+
+
 class Owner(StrEnum):
     OURS = "ours"
     FOREIGN = "foreign"

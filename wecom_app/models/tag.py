@@ -1,6 +1,7 @@
 """The tag library: dimensions, groups and tags; written by `services.taxonomy`."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,6 +9,22 @@ from sqlalchemy.orm import Mapped, mapped_column
 from wecom_app.db import Base, BigId
 
 LIVE = text("archived_at IS NULL AND gone_at IS NULL")
+
+
+class Governed:
+    """What people write down of groups and tags, so that everybody means the same by them."""
+
+    description: Mapped[str] = mapped_column(String(300), default="", server_default="")
+    definition: Mapped[str] = mapped_column(String(500), default="", server_default="")
+    """In words: when a customer gets it, and when not."""
+    maintainer: Mapped[str | None] = mapped_column(String(64))
+    """Userid of whoever answers for it."""
+    lifecycle: Mapped[str] = mapped_column(String(12), default="active", server_default="active")
+    """draft (groups only: not at WeCom, nobody gets its tags), active or deprecated (nobody gets it any more)."""
+    ttl_days: Mapped[int | None]
+    """Default life of what is assigned without an end of its own; a tag's goes before its group's."""
+    version: Mapped[int] = mapped_column(default=1, server_default="1")
+    """The edit version: raised by every edit, checked by the next."""
 
 
 class TagDimension(Base):
@@ -18,9 +35,11 @@ class TagDimension(Base):
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     name: Mapped[str] = mapped_column(String(32), unique=True)
     position: Mapped[int]
+    version: Mapped[int] = mapped_column(default=1, server_default="1")
+    archived_at: Mapped[datetime | None]
 
 
-class TagGroup(Base):
+class TagGroup(Governed, Base):
     """Tags that belong together; mirrored at WeCom according to `mirror`."""
 
     __tablename__ = "tag_group"
@@ -46,7 +65,7 @@ class TagGroup(Base):
     gone_at: Mapped[datetime | None]
 
 
-class Tag(Base):
+class Tag(Governed, Base):
     """One tag; `wecom_tag_id` is None while WeCom has not got it (or its group is not mirrored)."""
 
     __tablename__ = "tag"
@@ -67,3 +86,7 @@ class Tag(Base):
     """When WeCom was seen to have deleted it: a tombstone, never made again by itself."""
     blocked: Mapped[str | None] = mapped_column(String(200))
     """Why WeCom refused to create it; None while nothing was refused."""
+    aliases: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    """Other names by which people look for it."""
+    replaced_by: Mapped[str | None] = mapped_column(String(200))
+    """Key of the tag to use instead of a deprecated one."""

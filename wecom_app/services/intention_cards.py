@@ -15,7 +15,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.days import local
-from wecom_app.domain.vocabulary import HANDED_OVER, source_name
+from wecom_app.domain.vocabulary import HANDED_OVER, Lifecycle, source_name
 from wecom_app.errors import WeComError
 from wecom_app.models import (
     Channel,
@@ -227,6 +227,7 @@ def _choices(session: Session, group_id: int | None) -> Sequence[Tag]:
     """Return the tags that the buttons offer, in the order of the library."""
     live = (column.is_(None) for column in (Tag.archived_at, Tag.gone_at, TagGroup.archived_at, TagGroup.gone_at))
     query = select(Tag).join(TagGroup, TagGroup.id == Tag.group_id).where(Tag.group_id == group_id, *live)
+    query = query.where(Tag.lifecycle == Lifecycle.ACTIVE, TagGroup.lifecycle == Lifecycle.ACTIVE)
     return session.execute(query.order_by(Tag.position.desc(), Tag.id).limit(MAX_BUTTONS)).scalars().all()
 
 

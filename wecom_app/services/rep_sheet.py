@@ -15,7 +15,7 @@ from wecom_app.domain import editing
 from wecom_app.domain.access import Purpose, Role
 from wecom_app.domain.keys import Slugify
 from wecom_app.domain.spelling import spell
-from wecom_app.domain.vocabulary import SOURCE_GROUP_KEY, Scope, Selection
+from wecom_app.domain.vocabulary import SOURCE_GROUP_KEY, Lifecycle, Scope, Selection
 from wecom_app.models import ChangeSet, CustomerTag, Tag, TagEvent, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL
 from wecom_app.services import rep_rows
@@ -51,6 +51,7 @@ LIBRARY = (
     )
     .join(TagGroup, TagGroup.id == Tag.group_id)
     .where(Tag.archived_at.is_(None), Tag.gone_at.is_(None), TagGroup.archived_at.is_(None), TagGroup.gone_at.is_(None))
+    .where(Tag.lifecycle == Lifecycle.ACTIVE, TagGroup.lifecycle == Lifecycle.ACTIVE)
     .order_by(TagGroup.position.desc(), TagGroup.id, Tag.position.desc(), Tag.id)
 )
 

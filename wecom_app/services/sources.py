@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.tagging import Source
-from wecom_app.domain.vocabulary import SOURCE_GROUP_NAME, UNKNOWN_SOURCE, SourceKind, source_name
+from wecom_app.domain.vocabulary import SOURCE_GROUP_NAME, UNKNOWN_SOURCE, Lifecycle, SourceKind, source_name
 from wecom_app.models import Channel, ChannelTag, Relation, Tag, TagGroup
 from wecom_app.services import channel_remarks, tagging, taxonomy
 from wecom_app.services.context import Context
@@ -19,7 +19,14 @@ ADD_WAY_REF = "add_way:"
 LIVE_TAG_IDS = (
     select(ChannelTag.tag_id)
     .join(Tag, Tag.id == ChannelTag.tag_id)
-    .where(ChannelTag.channel_id == bindparam("channel_id"), Tag.archived_at.is_(None), Tag.gone_at.is_(None))
+    .join(TagGroup, TagGroup.id == Tag.group_id)
+    .where(
+        ChannelTag.channel_id == bindparam("channel_id"),
+        Tag.archived_at.is_(None),
+        Tag.gone_at.is_(None),
+        Tag.lifecycle == Lifecycle.ACTIVE,
+        TagGroup.lifecycle == Lifecycle.ACTIVE,
+    )
     .order_by(ChannelTag.position)
 )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, or_, select
+from sqlalchemy import and_, bindparam, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.tagging import Decision, Holding, Source, Unit, Wish
@@ -25,6 +25,9 @@ FACTS = (
         Tag.wecom_tag_id,
         Tag.archived_at,
         Tag.gone_at,
+        and_(Tag.lifecycle == "active", TagGroup.lifecycle == "active"),
+        func.coalesce(Tag.ttl_days, TagGroup.ttl_days),
+        Tag.replaced_by,
     )
     .join(TagGroup, TagGroup.id == Tag.group_id)
     .where(
@@ -61,6 +64,10 @@ class TagFact:
     live: bool
     gone: bool
     """Deleted at WeCom: whatever becomes of it here, nothing is to be said there."""
+    assignable: bool = True
+    """Whether customers still get it: neither it nor its group is a draft or deprecated."""
+    ttl_days: int | None = None
+    replaced_by: str | None = None
 
     @property
     def is_pushed(self) -> bool:
@@ -232,10 +239,10 @@ def _unit(units: dict[UnitKey, UnitRows], facts: TagFacts, row: dict[str, Any]) 
 
 
 def _fact(row: Any) -> TagFact:
-    tag_id, name, group_id, selection, scope, mirror, wecom_tag_id, archived_at, gone_at = row
+    tag_id, name, group_id, selection, scope, mirror, wecom_tag_id, archived_at, gone_at, *rest = row
     live = archived_at is None and gone_at is None
     return TagFact(
-        tag_id, name, group_id, selection == "single", scope, mirror, wecom_tag_id, live, gone_at is not None
+        tag_id, name, group_id, selection == "single", scope, mirror, wecom_tag_id, live, gone_at is not None, *rest
     )
 
 

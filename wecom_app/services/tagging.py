@@ -5,7 +5,7 @@ Called by event handlers, the API, and by sync when it takes over what a person 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -21,6 +21,8 @@ from wecom_app.services.history import Act, Kept
 from wecom_app.services.ports import JobQueue
 from wecom_app.services.tag_units import TagFacts, UnitKey, UnitRows
 
+OBSERVED = (SourceKind.WECOM, SourceKind.WECOM_LINK)
+"""What was found at WeCom is a fact, whether or not we would assign it."""
 EXPIRY = Act("system", reason="到期")
 """What has run out goes in a change set of its own: it is nobody's wish, and undoing a wish must not undo it."""
 
@@ -208,8 +210,12 @@ def _check(change: TagChange, facts: TagFacts) -> None:
     tag = facts.tags.get(change.tag_id)
     if tag is None:
         raise InvalidInput("没有这个标签")
-    if change.add and not tag.live:
+    is_observed = change.source.kind in OBSERVED
+    if change.add and not tag.live and (tag.gone or not is_observed):
         raise InvalidInput(f"标签「{tag.name}」已停用，不能再打")
+    if change.add and not tag.assignable and not is_observed:
+        instead = f"，请改用 {tag.replaced_by}" if tag.replaced_by else ""
+        raise InvalidInput(f"标签「{tag.name}」是草稿或不再新打{instead}")
     if tag.scope == "relation" and change.relation_id == CUSTOMER_LEVEL:
         raise InvalidInput(f"标签「{tag.name}」按好友关系打，需要指明成员")
 
@@ -237,12 +243,20 @@ def _decide_all(
             continue
         key = facts.unit_key(change.customer_id, change.tag_id, facts.level(change.tag_id, change.relation_id))
         unit = units.setdefault(key, UnitRows(key))
-        wish = change.wish()
+        wish = _with_life(change.wish(), facts, now)
         decision = decide(unit.state, wish)
         unit.take(decision, wish)
         if not decision.changed:
             skipped.append(Skipped(change.customer_id, change.tag_id, decision.refused or "present"))
     return skipped
+
+
+def _with_life(wish: Wish, facts: TagFacts, now: datetime) -> Wish:
+    """Give a wish that names no end the default life of its tag."""
+    days = facts.tags[wish.tag_id].ttl_days
+    if not wish.add or wish.expires_at is not None or days is None:
+        return wish
+    return replace(wish, expires_at=now + timedelta(days=days))
 
 
 def _restore(change: Restoration, facts: TagFacts, units: dict[UnitKey, UnitRows], now: datetime) -> list[Skipped]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.keys import is_key, make_key, stem
@@ -12,6 +12,7 @@ from wecom_app.domain.vocabulary import (
     SOURCE_GROUP_KEY,
     SOURCE_GROUP_NAME,
     EditableBy,
+    Lifecycle,
     Mirror,
     Owner,
     Scope,
@@ -47,14 +48,20 @@ class GroupDraft:
     mirror: Mirror = Mirror.TWO_WAY
     sensitive: bool = False
     editable_by: EditableBy = EditableBy.EVERYBODY
+    lifecycle: Lifecycle = Lifecycle.ACTIVE
+    description: str = ""
+    definition: str = ""
+    maintainer: str | None = None
+    ttl_days: int | None = None
 
 
 def create_group(session: Session, context: Context, draft: GroupDraft) -> TagGroup:
     """Make a group and its tags; raise NameTaken or InvalidInput. Creation at WeCom is asked for."""
-    if session.get(TagDimension, draft.dimension) is None:
+    dimension = session.get(TagDimension, draft.dimension)
+    if dimension is None or dimension.archived_at is not None:
         raise InvalidInput(f"没有维度「{draft.dimension}」", details={"dimension": "未知的维度"})
     name = clean_name(draft.name)
-    _free_group_name(session, name)
+    free_group_name(session, name)
     key = _group_key(session, context, draft, name)
     group = TagGroup(
         key=key,
@@ -66,23 +73,17 @@ def create_group(session: Session, context: Context, draft: GroupDraft) -> TagGr
         owner=Owner.OURS.value,
         sensitive=draft.sensitive,
         editable_by=draft.editable_by.value,
+        lifecycle=draft.lifecycle.value,
+        description=draft.description,
+        definition=draft.definition,
+        maintainer=draft.maintainer,
+        ttl_days=draft.ttl_days,
         created_at=context.now,
     )
     session.add(group)
     session.flush()
     add_tags(session, context, group, draft.tags)
     return group
-
-
-def update_group(
-    session: Session, group: TagGroup, *, sensitive: bool | None = None, editable_by: EditableBy | None = None
-) -> None:
-    """Change how a group is shown and who may edit its tags by hand; what is None stays."""
-    if sensitive is not None:
-        group.sensitive = sensitive
-    if editable_by is not None:
-        group.editable_by = editable_by.value
-    session.flush()
 
 
 def add_tags(
@@ -92,14 +93,8 @@ def add_tags(
     names = [clean_name(draft.name) for draft in drafts]
     if len(set(names)) < len(names):
         raise InvalidInput("同一个标签组里的标签名不能重复")
-    present = set(
-        session.execute(
-            select(Tag.name).where(Tag.group_id == group.id, Tag.archived_at.is_(None), Tag.gone_at.is_(None))
-        ).scalars()
-    )
     for name in names:
-        if name in present:
-            raise NameTaken(f"标签组「{group.name}」里已有标签「{name}」")
+        free_tag_name(session, group, name)
     tags = []
     for position, (name, draft) in enumerate(zip(names, drafts, strict=True)):
         tag = Tag(
@@ -113,7 +108,7 @@ def add_tags(
         session.add(tag)
         session.flush()
         tags.append(tag)
-    if push and tags and group.mirror in PUSHED:
+    if push and tags and group.mirror in PUSHED and group.lifecycle != Lifecycle.DRAFT:
         request_push(session, context, group.id)
     return tags
 
@@ -172,12 +167,23 @@ def get_group(session: Session, key: str) -> TagGroup:
     return group
 
 
-def list_groups(session: Session, *, after_id: int | None = None, limit: int = 50) -> list[TagGroup]:
-    """Return the live groups, oldest first."""
-    query = select(TagGroup).where(TagGroup.archived_at.is_(None), TagGroup.gone_at.is_(None))
+def list_groups(
+    session: Session, *, after_id: int | None = None, limit: int = 50, archived: bool = False
+) -> list[TagGroup]:
+    """Return the live groups, or the archived ones, oldest first."""
+    here = TagGroup.archived_at.is_not(None) if archived else TagGroup.archived_at.is_(None)
+    query = select(TagGroup).where(here, TagGroup.gone_at.is_(None))
     if after_id is not None:
         query = query.where(TagGroup.id > after_id)
     return list(session.execute(query.order_by(TagGroup.id).limit(limit)).scalars())
+
+
+def groups_of(session: Session, dimension: str) -> list[TagGroup]:
+    """Return the live groups of a dimension, in their order."""
+    query = select(TagGroup).where(
+        TagGroup.dimension == dimension, TagGroup.archived_at.is_(None), TagGroup.gone_at.is_(None)
+    )
+    return list(session.execute(query.order_by(TagGroup.position.desc(), TagGroup.id)).scalars())
 
 
 def tags_of(session: Session, group_ids: Sequence[int]) -> dict[int, list[Tag]]:
@@ -189,13 +195,12 @@ def tags_of(session: Session, group_ids: Sequence[int]) -> dict[int, list[Tag]]:
     return found
 
 
-def list_tags(session: Session, *, after_id: int | None = None, limit: int = 50) -> list[tuple[Tag, TagGroup]]:
-    """Return the live tags with their groups, oldest first."""
-    query = (
-        select(Tag, TagGroup)
-        .join(TagGroup, TagGroup.id == Tag.group_id)
-        .where(Tag.archived_at.is_(None), Tag.gone_at.is_(None))
-    )
+def list_tags(
+    session: Session, *, after_id: int | None = None, limit: int = 50, archived: bool = False
+) -> list[tuple[Tag, TagGroup]]:
+    """Return the live tags, or the archived ones, with their groups, oldest first."""
+    here = Tag.archived_at.is_not(None) if archived else Tag.archived_at.is_(None)
+    query = select(Tag, TagGroup).join(TagGroup, TagGroup.id == Tag.group_id).where(here, Tag.gone_at.is_(None))
     if after_id is not None:
         query = query.where(Tag.id > after_id)
     return [(tag, group) for tag, group in session.execute(query.order_by(Tag.id).limit(limit))]
@@ -229,12 +234,28 @@ def taken_keys(session: Session, table: type[Tag] | type[TagGroup], prefix: str)
     return set(session.execute(query).scalars())
 
 
-def _free_group_name(session: Session, name: str) -> None:
-    standing = session.execute(
-        select(TagGroup.key).where(TagGroup.name == name, TagGroup.archived_at.is_(None), TagGroup.gone_at.is_(None))
-    ).scalar_one_or_none()
+def free_group_name(session: Session, name: str) -> None:
+    """Raise NameTaken where a group has this name: a live one, or an archived one that WeCom still has."""
+    query = select(TagGroup.key, TagGroup.archived_at).where(TagGroup.name == name, _holds_name(TagGroup))
+    standing = session.execute(query).first()
     if standing is not None:
-        raise NameTaken(f"已有同名标签组「{name}」", details={"key": standing})
+        hint = "" if standing.archived_at is None else "（已归档，请恢复它）"
+        raise NameTaken(f"已有同名标签组「{name}」{hint}", details={"key": standing.key})
+
+
+def free_tag_name(session: Session, group: TagGroup, name: str) -> None:
+    """Raise NameTaken where a tag of the group has this name: a live one, or an archived one that WeCom still has."""
+    query = select(Tag.key, Tag.archived_at).where(Tag.group_id == group.id, Tag.name == name, _holds_name(Tag))
+    standing = session.execute(query).first()
+    if standing is not None:
+        hint = "" if standing.archived_at is None else "（已归档，请恢复它）"
+        raise NameTaken(f"标签组「{group.name}」里已有标签「{name}」{hint}", details={"key": standing.key})
+
+
+def _holds_name(table: type[Tag] | type[TagGroup]) -> ColumnElement[bool]:
+    """Return the condition under which a row's name cannot be given again: WeCom knows a name once."""
+    at_wecom = TagGroup.wecom_group_id if table is TagGroup else Tag.wecom_tag_id
+    return and_(table.gone_at.is_(None), or_(table.archived_at.is_(None), at_wecom.is_not(None)))
 
 
 def _group_key(session: Session, context: Context, draft: GroupDraft, name: str) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator
 
-from wecom_app.domain.vocabulary import EditableBy, Mirror, Scope, Selection
+from wecom_app.domain.vocabulary import EditableBy, Lifecycle, Mirror, Scope, Selection
 
 
 def _utc(value: datetime) -> str:
@@ -147,6 +147,9 @@ class TagEditOut(BaseModel):
 
 
 Name = Annotated[str, Field(min_length=1, max_length=30)]
+Description = Annotated[str, Field(max_length=300)]
+Definition = Annotated[str, Field(max_length=500)]
+TtlDays = Annotated[int, Field(ge=1, le=3650)]
 
 
 class TagName(Given):
@@ -164,13 +167,11 @@ class GroupIn(Given):
     mirror: Mirror = Mirror.TWO_WAY
     sensitive: bool = False
     editable_by: EditableBy = EditableBy.EVERYBODY
-
-
-class GroupEdit(Given):
-    """What may change about a group: whether the sidebar covers it, and who edits it by hand."""
-
-    sensitive: bool | None = None
-    editable_by: EditableBy | None = None
+    lifecycle: Lifecycle = Lifecycle.ACTIVE
+    description: Description = ""
+    definition: Definition = ""
+    maintainer: Userid | None = None
+    ttl_days: TtlDays | None = None
 
 
 class TagIn(Given):
@@ -189,6 +190,15 @@ class TagOut(BaseModel):
     wecom_tag_id: str | None
     owner: Literal["ours", "foreign"]
     sync: Sync
+    description: str
+    definition: str
+    maintainer: str | None
+    lifecycle: Lifecycle
+    ttl_days: int | None
+    version: int
+    archived: bool
+    aliases: list[str]
+    replaced_by: str | None
 
 
 class GroupOut(BaseModel):
@@ -202,6 +212,13 @@ class GroupOut(BaseModel):
     wecom_group_id: str | None
     sensitive: bool
     editable_by: EditableBy
+    description: str
+    definition: str
+    maintainer: str | None
+    lifecycle: Lifecycle
+    ttl_days: int | None
+    version: int
+    archived: bool
     tags: list[TagOut]
 
 

@@ -1,22 +1,38 @@
 """`/api/v1/tag-groups` and `/api/v1/tags`: the tag library."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
 from pydantic import BaseModel
+from sqlalchemy.orm import Session
 
 from wecom_app.domain.vocabulary import PUSHED
 from wecom_app.models import Tag, TagGroup
-from wecom_app.services import library, taxonomy
+from wecom_app.services import library, library_calls, library_edits, tag_users, taxonomy
 from wecom_app.services.accounts import KeyScope
 from wecom_app.services.taxonomy import GroupDraft, TagDraft
 from wecom_app.web.api.endpoint import Call, Endpoint
 from wecom_app.web.api.paging import page_of
-from wecom_app.web.api.schemas import GroupEdit, GroupIn, GroupOut, Page, PageQuery, Sync, TagIn, TagOut
+from wecom_app.web.api.schemas import Given, GroupIn, GroupOut, Page, Sync, TagIn, TagOut
+from wecom_app.web.api.schemas_library import (
+    ArchiveIn,
+    GroupEdit,
+    GroupOrder,
+    KeyOrder,
+    LibraryQuery,
+    TagEditIn,
+    TagUseOut,
+    TagUsesOut,
+)
+
+NULLABLE = frozenset({"maintainer", "ttl_days", "replaced_by"})
+"""Fields that an edit may empty; elsewhere null says the same as nothing."""
 
 
 def list_tag_groups(call: Call) -> BaseModel:
     with call.runtime.read() as session:
-        found = taxonomy.list_groups(session, after_id=call.query.cursor, limit=call.query.limit + 1)
+        query: LibraryQuery = call.query
+        found = taxonomy.list_groups(session, after_id=query.cursor, limit=query.limit + 1, archived=query.archived)
         tags = taxonomy.tags_of(session, [group.id for group in found])
     return Page[GroupOut](
         **page_of(
@@ -40,6 +56,11 @@ def create_tag_group(call: Call) -> BaseModel:
         mirror=given.mirror,
         sensitive=given.sensitive,
         editable_by=given.editable_by,
+        lifecycle=given.lifecycle,
+        description=given.description,
+        definition=given.definition,
+        maintainer=given.maintainer,
+        ttl_days=given.ttl_days,
     )
     with call.runtime.write() as session:
         group = taxonomy.create_group(session, library.context(call.runtime), draft)
@@ -48,15 +69,89 @@ def create_tag_group(call: Call) -> BaseModel:
 
 def update_tag_group(call: Call) -> BaseModel:
     given: GroupEdit = call.body
+    key = call.path["key"]
+    if given.name is not None:
+        library_calls.rename_group(call.runtime, key, given.name, given.version)
     with call.runtime.write() as session:
-        group = taxonomy.get_group(session, call.path["key"])
-        taxonomy.update_group(session, group, sensitive=given.sensitive, editable_by=given.editable_by)
-        return group_out(group, taxonomy.tags_of(session, [group.id]).get(group.id, []))
+        changes = cast("library_edits.GroupChanges", _named(given))
+        group = library_edits.edit_group(session, library.context(call.runtime), key, changes, given.version)
+        return _whole(session, group)
+
+
+def order_tag_groups(call: Call) -> BaseModel:
+    given: GroupOrder = call.body
+    library_calls.order_groups(call.runtime, given.dimension, given.keys)
+    with call.runtime.read() as session:
+        found = taxonomy.groups_of(session, given.dimension)
+        tags = taxonomy.tags_of(session, [group.id for group in found])
+        return Page[GroupOut](items=[group_out(group, tags.get(group.id, [])) for group in found], next_cursor=None)
+
+
+def order_tags(call: Call) -> BaseModel:
+    given: KeyOrder = call.body
+    library_calls.order_tags(call.runtime, call.path["key"], given.keys)
+    with call.runtime.read() as session:
+        return _whole(session, taxonomy.get_group(session, call.path["key"]))
+
+
+def archive_tag_group(call: Call) -> BaseModel:
+    given: ArchiveIn = call.body
+    with call.runtime.write() as session:
+        context = library.context(call.runtime)
+        group = library_edits.archive_group(
+            session, context, call.path["key"], cascade=given.cascade, actor=call.caller.name
+        )
+        return _whole(session, group)
+
+
+def restore_tag_group(call: Call) -> BaseModel:
+    with call.runtime.write() as session:
+        return _whole(session, library_edits.restore_group(session, library.context(call.runtime), call.path["key"]))
+
+
+def tag_group_uses(call: Call) -> BaseModel:
+    with call.runtime.read() as session:
+        group = library_edits.find_group(session, call.path["key"])
+        return _uses_out(session, taxonomy.tags_of(session, [group.id]).get(group.id, []))
+
+
+def update_tag(call: Call) -> BaseModel:
+    given: TagEditIn = call.body
+    key = call.path["key"]
+    if given.name is not None:
+        library_calls.rename_tag(call.runtime, key, given.name, given.version)
+    with call.runtime.write() as session:
+        changes = cast("library_edits.TagChanges", _named(given))
+        tag = library_edits.edit_tag(session, key, changes, given.version)
+        return tag_out(tag, session.get_one(TagGroup, tag.group_id))
+
+
+def archive_tag(call: Call) -> BaseModel:
+    given: ArchiveIn = call.body
+    with call.runtime.write() as session:
+        context = library.context(call.runtime)
+        tag = library_edits.archive_tag(
+            session, context, call.path["key"], cascade=given.cascade, actor=call.caller.name
+        )
+        return tag_out(tag, session.get_one(TagGroup, tag.group_id))
+
+
+def restore_tag(call: Call) -> BaseModel:
+    with call.runtime.write() as session:
+        tag = library_edits.restore_tag(session, library.context(call.runtime), call.path["key"])
+        return tag_out(tag, session.get_one(TagGroup, tag.group_id))
+
+
+def tag_uses(call: Call) -> BaseModel:
+    with call.runtime.read() as session:
+        tag, _ = library_edits.find_tag(session, call.path["key"])
+        return _uses_out(session, [tag])
 
 
 def list_tags(call: Call) -> BaseModel:
     with call.runtime.read() as session:
-        found = taxonomy.list_tags(session, after_id=call.query.cursor, limit=call.query.limit + 1)
+        query: LibraryQuery = call.query
+        found = taxonomy.list_tags(session, after_id=query.cursor, limit=query.limit + 1, archived=query.archived)
     return Page[TagOut](**page_of(found, call.query.limit, lambda row: row[0].id, lambda row: tag_out(*row)))
 
 
@@ -66,6 +161,23 @@ def create_tag(call: Call) -> BaseModel:
         group = taxonomy.get_group(session, given.group)
         made = taxonomy.add_tags(session, library.context(call.runtime), group, [TagDraft(given.name, given.key)])
         return tag_out(made[0], group)
+
+
+def _named(given: Given) -> dict[str, Any]:
+    """Return what an edit names, with its version left out."""
+    values = given.model_dump(exclude_unset=True, exclude={"version"})
+    return {name: value for name, value in values.items() if value is not None or name in NULLABLE}
+
+
+def _whole(session: Session, group: TagGroup) -> GroupOut:
+    return group_out(group, taxonomy.tags_of(session, [group.id]).get(group.id, []))
+
+
+def _uses_out(session: Session, tags: Sequence[Tag]) -> TagUsesOut:
+    return TagUsesOut(
+        customers=tag_users.customers_with(session, [tag.id for tag in tags]),
+        uses=[TagUseOut.model_validate(use, from_attributes=True) for use in tag_users.uses_of(session, tags)],
+    )
 
 
 def tag_out(tag: Tag, group: TagGroup) -> TagOut:
@@ -79,8 +191,16 @@ def tag_out(tag: Tag, group: TagGroup) -> TagOut:
             "wecom_tag_id": tag.wecom_tag_id,
             "owner": tag.owner,
             "sync": _sync(tag, group),
+            **_governed(tag),
+            "aliases": tag.aliases,
+            "replaced_by": tag.replaced_by,
         }
     )
+
+
+def _governed(one: Tag | TagGroup) -> dict[str, Any]:
+    names = ("description", "definition", "maintainer", "lifecycle", "ttl_days", "version")
+    return {**{name: getattr(one, name) for name in names}, "archived": one.archived_at is not None}
 
 
 def _sync(tag: Tag, group: TagGroup) -> Sync:
@@ -105,13 +225,14 @@ def group_out(group: TagGroup, tags: Sequence[Tag]) -> GroupOut:
             "wecom_group_id": group.wecom_group_id,
             "sensitive": group.sensitive,
             "editable_by": group.editable_by,
+            **_governed(group),
             "tags": [tag_out(tag, group) for tag in tags],
         }
     )
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/tag-groups", KeyScope.READ, "标签组及其标签", list_tag_groups, Page[GroupOut], PageQuery),
+    Endpoint("GET", "/tag-groups", KeyScope.READ, "标签组及其标签", list_tag_groups, Page[GroupOut], LibraryQuery),
     Endpoint(
         "POST",
         "/tag-groups",
@@ -126,11 +247,52 @@ ENDPOINTS = (
         "PATCH",
         "/tag-groups/<key>",
         KeyScope.WRITE,
-        "修改标签组：是否敏感、谁可以手动修改",
+        "修改标签组；改名先改企业微信里的，单选/多选、范围和同步方式只在没有客户打过时能改",
         update_tag_group,
         GroupOut,
         body=GroupEdit,
     ),
-    Endpoint("GET", "/tags", KeyScope.READ, "标签列表", list_tags, Page[TagOut], PageQuery),
+    Endpoint(
+        "PUT",
+        "/tag-groups/order",
+        KeyScope.WRITE,
+        "排列一个维度下的标签组",
+        order_tag_groups,
+        Page[GroupOut],
+        body=GroupOrder,
+    ),
+    Endpoint(
+        "PUT", "/tag-groups/<key>/order", KeyScope.WRITE, "排列标签组里的标签", order_tags, GroupOut, body=KeyOrder
+    ),
+    Endpoint("GET", "/tag-groups/<key>/uses", KeyScope.READ, "谁在使用这组标签", tag_group_uses, TagUsesOut),
+    Endpoint(
+        "POST",
+        "/tag-groups/<key>/archive",
+        KeyScope.WRITE,
+        "归档标签组及其标签；还有使用者时拒绝，cascade 一并处理",
+        archive_tag_group,
+        GroupOut,
+        body=ArchiveIn,
+        body_optional=True,
+    ),
+    Endpoint(
+        "POST", "/tag-groups/<key>/restore", KeyScope.WRITE, "恢复标签组和一同归档的标签", restore_tag_group, GroupOut
+    ),
+    Endpoint("GET", "/tags", KeyScope.READ, "标签列表", list_tags, Page[TagOut], LibraryQuery),
     Endpoint("POST", "/tags", KeyScope.WRITE, "新建标签", create_tag, TagOut, body=TagIn, status=201),
+    Endpoint(
+        "PATCH", "/tags/<key>", KeyScope.WRITE, "修改标签；改名先改企业微信里的", update_tag, TagOut, body=TagEditIn
+    ),
+    Endpoint("GET", "/tags/<key>/uses", KeyScope.READ, "谁在使用这个标签", tag_uses, TagUsesOut),
+    Endpoint(
+        "POST",
+        "/tags/<key>/archive",
+        KeyScope.WRITE,
+        "归档标签；还有使用者时拒绝，cascade 一并处理",
+        archive_tag,
+        TagOut,
+        body=ArchiveIn,
+        body_optional=True,
+    ),
+    Endpoint("POST", "/tags/<key>/restore", KeyScope.WRITE, "恢复标签", restore_tag, TagOut),
 )

@@ -1,0 +1,307 @@
+"""Groups and tags edited, archived and brought back, in the caller's transaction.
+
+Called by the console, the API and the import. A name or an order that WeCom has of ours is changed there
+first, by `services.library_calls`, so that no pull can turn an edit back.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, TypedDict
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from wecom_app.domain.vocabulary import (
+    PUSHED,
+    SOURCE_GROUP_NAME,
+    EditableBy,
+    Lifecycle,
+    Mirror,
+    Owner,
+    Scope,
+    Selection,
+)
+from wecom_app.errors import Conflict, InvalidInput, NotFound, StaleEdit
+from wecom_app.models import CustomerTag, Tag, TagGroup
+from wecom_app.services import dimensions, tag_users, taxonomy
+from wecom_app.services.context import Context
+
+MAX_DESCRIPTION, MAX_DEFINITION, MAX_ALIASES, MAX_TTL_DAYS = 300, 500, 20, 3650
+BUILT_IN = "「获客来源」由系统自动使用，不能改名、归档或停止新打"
+
+
+class GroupChanges(TypedDict, total=False):
+    """An edit of a group: only what it names changes."""
+
+    name: str
+    dimension: str
+    description: str
+    definition: str
+    maintainer: str | None
+    lifecycle: Lifecycle
+    ttl_days: int | None
+    sensitive: bool
+    editable_by: EditableBy
+    selection: Selection
+    scope: Scope
+    mirror: Mirror
+
+
+class TagChanges(TypedDict, total=False):
+    """An edit of a tag: only what it names changes."""
+
+    name: str
+    description: str
+    definition: str
+    maintainer: str | None
+    lifecycle: Lifecycle
+    ttl_days: int | None
+    aliases: Sequence[str]
+    replaced_by: str | None
+
+
+FIXED_ONCE_USED = ("selection", "scope", "mirror")
+"""What every mark of a group rests on."""
+
+
+def edit_group(
+    session: Session, context: Context, key: str, changes: GroupChanges, version: int | None = None
+) -> TagGroup:
+    """Change a group; raise NotFound, StaleEdit, InvalidInput, NameTaken, or Conflict where marks stand in the way."""
+    group = find_group(session, key, lock=True)
+    check_version(group, version)
+    values = _changed(group, changes)
+    if not values:
+        return group
+    check_group(session, group, values)
+    was_pushed = _is_pushed(group)
+    for name, value in values.items():
+        setattr(group, name, value)
+    group.version += 1
+    session.flush()
+    if _is_pushed(group) and not was_pushed:
+        taxonomy.request_push(session, context, group.id)
+    return group
+
+
+def edit_tag(session: Session, key: str, changes: TagChanges, version: int | None = None) -> Tag:
+    """Change a tag; raise NotFound, StaleEdit, InvalidInput, NameTaken or Conflict."""
+    tag, group = find_tag(session, key, lock=True)
+    check_version(tag, version)
+    values = _changed(tag, changes)
+    if not values:
+        return tag
+    check_tag(session, tag, group, values)
+    for name, value in values.items():
+        setattr(tag, name, value)
+    if tag.lifecycle == Lifecycle.ACTIVE:
+        tag.replaced_by = None
+    tag.version += 1
+    session.flush()
+    return tag
+
+
+def check_group(session: Session, group: TagGroup, values: Mapping[str, Any]) -> None:
+    """Raise what speaks against an edit of a group."""
+    _check_common(values)
+    if "name" in values:
+        _check_owner(group)
+        taxonomy.free_group_name(session, values["name"])
+    if "name" in values or values.get("lifecycle", Lifecycle.ACTIVE) != Lifecycle.ACTIVE:
+        _check_built_in(group)
+    if "dimension" in values:
+        dimensions.get(session, values["dimension"])
+    if values.get("lifecycle") == Lifecycle.DRAFT and group.wecom_group_id is not None:
+        raise Conflict("标签组已在企业微信中，不能改回草稿；不想再用可以改为“不再新打”")
+    if any(name in values for name in FIXED_ONCE_USED):
+        _check_unused(session, group)
+
+
+def check_tag(session: Session, tag: Tag, group: TagGroup, values: Mapping[str, Any]) -> None:
+    """Raise what speaks against an edit of a tag."""
+    _check_common(values)
+    if "name" in values:
+        _check_owner(tag)
+        taxonomy.free_tag_name(session, group, values["name"])
+    if "name" in values or values.get("lifecycle", Lifecycle.ACTIVE) != Lifecycle.ACTIVE:
+        _check_built_in(group)
+    if values.get("lifecycle") == Lifecycle.DRAFT:
+        raise InvalidInput("草稿只用于整个标签组", details={"lifecycle": "标签只能是使用中或不再新打"})
+    if "aliases" in values:
+        _check_aliases(values["aliases"])
+    replacement = values.get("replaced_by")
+    if replacement is not None and (replacement == tag.key or replacement not in _live_keys(session, replacement)):
+        raise InvalidInput(f"没有可以替代的标签「{replacement}」", details={"replaced_by": "请选一个使用中的其他标签"})
+
+
+def archive_tag(session: Session, context: Context, key: str, *, cascade: bool = False, actor: str) -> Tag:
+    """Take a tag out of use, once: who has it keeps it, and it stays at WeCom. Raises Conflict naming who uses it."""
+    tag, group = find_tag(session, key, lock=True, archived=True)
+    if tag.archived_at is None:
+        _check_built_in(group)
+        _end_uses(session, context, [tag], tag.name, cascade=cascade, actor=actor)
+        tag.archived_at = context.now
+        tag.version += 1
+        session.flush()
+    return tag
+
+
+def archive_group(session: Session, context: Context, key: str, *, cascade: bool = False, actor: str) -> TagGroup:
+    """Take a group and its tags out of use, once. Raises Conflict naming who uses them."""
+    group = find_group(session, key, lock=True, archived=True)
+    if group.archived_at is None:
+        _check_built_in(group)
+        tags = taxonomy.tags_of(session, [group.id]).get(group.id, [])
+        _end_uses(session, context, tags, group.name, cascade=cascade, actor=actor)
+        going: list[Tag | TagGroup] = [group, *tags]
+        for one in going:
+            one.archived_at = context.now
+            one.version += 1
+        session.flush()
+    return group
+
+
+def restore_tag(session: Session, context: Context, key: str) -> Tag:
+    """Bring an archived tag back; raise NameTaken where its name is in use again, Conflict where its group is not."""
+    tag, group = find_tag(session, key, lock=True, archived=True)
+    if tag.archived_at is None:
+        return tag
+    if tag.wecom_tag_id is None:
+        taxonomy.free_tag_name(session, group, tag.name)
+    if group.archived_at is not None:
+        raise Conflict(f"标签组「{group.name}」已归档，请先恢复标签组")
+    tag.archived_at = None
+    tag.version += 1
+    session.flush()
+    _push_missing(session, context, group, [tag])
+    return tag
+
+
+def restore_group(session: Session, context: Context, key: str) -> TagGroup:
+    """Bring a group back, with the tags that went with it; raise NameTaken where its name is in use again."""
+    group = find_group(session, key, lock=True, archived=True)
+    if group.archived_at is None:
+        return group
+    if group.wecom_group_id is None:
+        taxonomy.free_group_name(session, group.name)
+    dimensions.restore(session, group.dimension)
+    went = select(Tag).where(Tag.group_id == group.id, Tag.archived_at == group.archived_at, Tag.gone_at.is_(None))
+    tags = session.scalars(went).all()
+    coming: list[Tag | TagGroup] = [group, *tags]
+    for one in coming:
+        one.archived_at = None
+        one.version += 1
+    session.flush()
+    _push_missing(session, context, group, tags)
+    return group
+
+
+def find_group(session: Session, key: str, *, lock: bool = False, archived: bool = False) -> TagGroup:
+    """Return the group, archived ones only where they are asked for; raise NotFound."""
+    query = select(TagGroup).where(TagGroup.key == key, TagGroup.gone_at.is_(None))
+    group = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    if group is None or (group.archived_at is not None and not archived):
+        raise NotFound(f"没有标签组「{key}」")
+    return group
+
+
+def find_tag(session: Session, key: str, *, lock: bool = False, archived: bool = False) -> tuple[Tag, TagGroup]:
+    """Return the tag and its group, archived ones only where they are asked for; raise NotFound."""
+    query = select(Tag).where(Tag.key == key, Tag.gone_at.is_(None))
+    tag = session.scalars(query.with_for_update() if lock else query).one_or_none()
+    if tag is None or (tag.archived_at is not None and not archived):
+        raise NotFound(f"没有标签「{key}」")
+    return tag, session.get_one(TagGroup, tag.group_id)
+
+
+def _changed(one: Tag | TagGroup, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what really changes, cleaned."""
+    values = {name: value.value if isinstance(value, StrEnum) else value for name, value in changes.items()}
+    if "name" in values:
+        values["name"] = taxonomy.clean_name(values["name"])
+    for name in ("description", "definition"):
+        if name in values:
+            values[name] = values[name].strip()
+    if "maintainer" in values:
+        values["maintainer"] = (values["maintainer"] or "").strip() or None
+    if "aliases" in values:
+        values["aliases"] = list(dict.fromkeys(alias.strip() for alias in values["aliases"] if alias.strip()))
+    return {name: value for name, value in values.items() if getattr(one, name) != value}
+
+
+def check_version(one: Tag | TagGroup, version: int | None) -> None:
+    """Raise StaleEdit where an edit was made on another version than the present one."""
+    if version is not None and version != one.version:
+        raise StaleEdit(details={"version": one.version})
+
+
+def _check_common(values: Mapping[str, Any]) -> None:
+    ttl_days = values.get("ttl_days")
+    wrong = {
+        "description": len(values.get("description", "")) > MAX_DESCRIPTION and f"不超过 {MAX_DESCRIPTION} 字",
+        "definition": len(values.get("definition", "")) > MAX_DEFINITION and f"不超过 {MAX_DEFINITION} 字",
+        "maintainer": len(values.get("maintainer") or "") > 64 and "成员账号不超过 64 个字符",
+        "ttl_days": ttl_days is not None and not 1 <= ttl_days <= MAX_TTL_DAYS and f"1 到 {MAX_TTL_DAYS} 天",
+    }
+    found = {name: words for name, words in wrong.items() if words}
+    if found:
+        raise InvalidInput("；".join(str(words) for words in found.values()), details=found)
+
+
+def _check_aliases(aliases: Sequence[str]) -> None:
+    if len(aliases) > MAX_ALIASES:
+        raise InvalidInput(f"别名最多 {MAX_ALIASES} 个", details={"aliases": f"最多 {MAX_ALIASES} 个"})
+    for alias in aliases:
+        taxonomy.clean_name(alias)
+
+
+def _check_owner(one: Tag | TagGroup) -> None:
+    at_wecom = one.wecom_group_id if isinstance(one, TagGroup) else one.wecom_tag_id
+    if at_wecom is not None and one.owner == Owner.FOREIGN:
+        raise Conflict(f"「{one.name}」是在企业微信后台或其他应用里建的，名称只能在那里修改；这里可以加别名")
+
+
+def _check_built_in(group: TagGroup) -> None:
+    if group.name == SOURCE_GROUP_NAME:
+        raise Conflict(BUILT_IN)
+
+
+def _check_unused(session: Session, group: TagGroup) -> None:
+    query = (
+        select(func.count(CustomerTag.customer_id.distinct()))
+        .join(Tag, Tag.id == CustomerTag.tag_id)
+        .where(Tag.group_id == group.id)
+    )
+    customers = session.execute(query).scalar_one()
+    if customers:
+        raise Conflict(
+            f"已有 {customers} 位客户打过这组标签，不能再改单选/多选、打在谁身上和同步方式；请新建一组再换过去",
+            details={"customers": customers},
+        )
+
+
+def _live_keys(session: Session, key: str) -> set[str]:
+    query = select(Tag.key).where(
+        Tag.key == key, Tag.archived_at.is_(None), Tag.gone_at.is_(None), Tag.lifecycle == Lifecycle.ACTIVE
+    )
+    return set(session.scalars(query))
+
+
+def _end_uses(session: Session, context: Context, tags: Sequence[Tag], name: str, *, cascade: bool, actor: str) -> None:
+    uses = tag_users.uses_of(session, tags)
+    if uses and not cascade:
+        shown = "、".join(f"「{use.name}」" for use in uses[:5])
+        raise Conflict(
+            f"「{name}」还有 {len(uses)} 处在使用：{shown}；请先改掉，或选择一并处理（cascade）",
+            details={"uses": [vars(use) for use in uses]},
+        )
+    tag_users.release(session, context, tags, actor)
+
+
+def _is_pushed(group: TagGroup) -> bool:
+    return group.mirror in PUSHED and group.lifecycle != Lifecycle.DRAFT
+
+
+def _push_missing(session: Session, context: Context, group: TagGroup, tags: Sequence[Tag]) -> None:
+    if _is_pushed(group) and any(tag.wecom_tag_id is None for tag in tags):
+        taxonomy.request_push(session, context, group.id)

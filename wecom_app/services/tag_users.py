@@ -1,0 +1,117 @@
+"""Who uses a tag: customers, channels, content, the bot; asked before a tag goes out of use.
+
+What comes to use tags later adds its functions to `CONSUMERS`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from wecom_app.domain import conditions
+from wecom_app.models import BotSettings, Channel, ChannelTag, ContentItem, CustomerTag, Tag
+from wecom_app.services import condition_queries, content
+from wecom_app.services.context import Context
+
+
+@dataclass(frozen=True)
+class TagUse:
+    """One thing that uses tags: what it is, its id, its name, and what becomes of it where its tags go."""
+
+    kind: str
+    id: int
+    name: str
+    otherwise: str
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """How uses of one kind are found and, with `cascade`, ended."""
+
+    find: Callable[[Session, Sequence[Tag]], list[TagUse]]
+    release: Callable[[Session, Context, Sequence[Tag], str], None]
+
+
+def uses_of(session: Session, tags: Sequence[Tag]) -> list[TagUse]:
+    """Return what would stop working as it does without these tags."""
+    return [use for consumer in CONSUMERS for use in consumer.find(session, tags)] if tags else []
+
+
+def release(session: Session, context: Context, tags: Sequence[Tag], actor: str) -> None:
+    """End every use of these tags as `TagUse.otherwise` says."""
+    for consumer in CONSUMERS:
+        consumer.release(session, context, tags, actor)
+
+
+def count_customers(session: Session, tag_ids: Sequence[int]) -> dict[int, int]:
+    """Return how many customers have each of the tags; tags that nobody has are left out."""
+    query = (
+        select(CustomerTag.tag_id, func.count(CustomerTag.customer_id.distinct()))
+        .where(CustomerTag.tag_id.in_(tag_ids), CustomerTag.wanted)
+        .group_by(CustomerTag.tag_id)
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+def customers_with(session: Session, tag_ids: Sequence[int]) -> int:
+    """Return how many customers have at least one of the tags."""
+    query = select(func.count(CustomerTag.customer_id.distinct()))
+    return session.execute(query.where(CustomerTag.tag_id.in_(tag_ids), CustomerTag.wanted)).scalar_one()
+
+
+def _channels(session: Session, tags: Sequence[Tag]) -> list[TagUse]:
+    query = (
+        select(Channel.id, Channel.name)
+        .join(ChannelTag, ChannelTag.channel_id == Channel.id)
+        .where(ChannelTag.tag_id.in_([tag.id for tag in tags]), Channel.archived_at.is_(None))
+        .distinct()
+        .order_by(Channel.id)
+    )
+    return [TagUse("channel", row.id, row.name, "不再打这个标签") for row in session.execute(query)]
+
+
+def _release_channels(session: Session, _: Context, tags: Sequence[Tag], __: str) -> None:
+    session.execute(delete(ChannelTag).where(ChannelTag.tag_id.in_([tag.id for tag in tags])))
+
+
+def _content(session: Session, tags: Sequence[Tag]) -> list[TagUse]:
+    keys = {tag.key for tag in tags}
+    query = select(ContentItem.id, ContentItem.title, ContentItem.condition).where(
+        ContentItem.archived_at.is_(None), ContentItem.status == "active", ContentItem.condition.is_not(None)
+    )
+    return [
+        TagUse("content", row.id, row.title, "改为草稿，不再推荐")
+        for row in session.execute(query.order_by(ContentItem.id))
+        if keys & condition_queries.keys_in(conditions.parse(row.condition))
+    ]
+
+
+def _release_content(session: Session, context: Context, tags: Sequence[Tag], actor: str) -> None:
+    for use in _content(session, tags):
+        content.edit(session, context, use.id, {"status": "draft"}, version=None, actor=actor)
+
+
+def _bot(session: Session, tags: Sequence[Tag]) -> list[TagUse]:
+    """The cards offer a group; it is used up once all its live tags go."""
+    group_id = session.scalars(select(BotSettings.card_group_id)).first()
+    if group_id is None:
+        return []
+    live = select(Tag.id).where(Tag.group_id == group_id, Tag.archived_at.is_(None), Tag.gone_at.is_(None))
+    going = {tag.id for tag in tags if tag.group_id == group_id}
+    if not going or not going.issuperset(session.scalars(live)):
+        return []
+    return [TagUse("bot", group_id, "意向卡片", "不再发送意向卡片")]
+
+
+def _release_bot(session: Session, _: Context, tags: Sequence[Tag], __: str) -> None:
+    if _bot(session, tags):
+        settings = session.scalars(select(BotSettings)).one()
+        settings.card_group_id = None
+
+
+CONSUMERS: tuple[Consumer, ...] = (
+    Consumer(_channels, _release_channels),
+    Consumer(_content, _release_content),
+    Consumer(_bot, _release_bot),
+)

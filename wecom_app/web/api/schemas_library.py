@@ -1,0 +1,105 @@
+"""The API's shapes for managing the tag library: dimensions, edits, orders, and who uses a tag."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from wecom_app.domain.vocabulary import EditableBy, Lifecycle, Mirror, Scope, Selection
+from wecom_app.web.api.schemas import Definition, Description, Given, Key, Name, PageQuery, TtlDays, Userid
+
+Version = Annotated[int, Field(ge=1, lt=2**31)]
+DimensionName = Annotated[str, Field(min_length=1, max_length=12)]
+DimensionKey = Annotated[str, Field(min_length=1, max_length=40)]
+
+
+class LibraryQuery(PageQuery):
+    """`archived=true` lists what is out of use."""
+
+    archived: bool = False
+
+
+class DimensionQuery(BaseModel):
+    archived: bool = False
+
+
+class DimensionIn(Given):
+    name: DimensionName
+    key: DimensionKey | None = None
+
+
+class DimensionEdit(Given):
+    name: DimensionName
+    version: Version | None = None
+
+
+class DimensionOut(BaseModel):
+    key: str
+    name: str
+    version: int
+    archived: bool
+
+
+class DimensionsOut(BaseModel):
+    items: list[DimensionOut]
+
+
+class KeyOrder(Given):
+    """Every key, once, in the order wanted."""
+
+    keys: Annotated[list[Key], Field(max_length=10_000)]
+
+
+class GroupOrder(KeyOrder):
+    dimension: DimensionKey
+
+
+class GroupEdit(Given):
+    """What changes about a group; what is not named stays. `version` is the one that the edit was made on."""
+
+    name: Name | None = None
+    dimension: DimensionKey | None = None
+    description: Description | None = None
+    definition: Definition | None = None
+    maintainer: Userid | None = None
+    lifecycle: Lifecycle | None = None
+    ttl_days: TtlDays | None = None
+    sensitive: bool | None = None
+    editable_by: EditableBy | None = None
+    selection: Selection | None = None
+    scope: Scope | None = None
+    mirror: Mirror | None = None
+    version: Version | None = None
+
+
+class TagEditIn(Given):
+    """What changes about a tag; what is not named stays. `version` is the one that the edit was made on."""
+
+    name: Name | None = None
+    description: Description | None = None
+    definition: Definition | None = None
+    maintainer: Userid | None = None
+    lifecycle: Lifecycle | None = None
+    ttl_days: TtlDays | None = None
+    aliases: Annotated[list[Name], Field(max_length=20)] | None = None
+    replaced_by: Key | None = None
+    version: Version | None = None
+
+
+class ArchiveIn(Given):
+    """With `cascade` whatever uses it goes on without it, as `uses` says."""
+
+    cascade: bool = False
+
+
+class TagUseOut(BaseModel):
+    kind: Literal["channel", "content", "bot"]
+    id: int
+    name: str
+    otherwise: str
+
+
+class TagUsesOut(BaseModel):
+    """How many customers have the tag, and what else uses it."""
+
+    customers: int
+    uses: list[TagUseOut]
