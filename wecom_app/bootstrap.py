@@ -26,6 +26,7 @@ from wecom_app.db import Database
 from wecom_app.errors import ConfigurationError
 from wecom_app.migrations import runner
 from wecom_app.models import Deployment
+from wecom_app.services import schedules
 from wecom_app.services.checkup import Patient
 from wecom_app.services.jobs import JOB_KINDS, TICKS
 from wecom_app.services.metrics import Metrics
@@ -119,6 +120,7 @@ def build_runtime(
     runtime.intake = GroupCommitIntake(database, queue)
     runtime.wecom_status = gateway
     runtime.scheduler = BackgroundClock(runtime, TICKS)
+    schedules.ensure_defaults(runtime, settings.time_zone)
     if threads:
         runtime.intake.start()
     return runtime

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from tests.flows.company import Company
 from wecom_app.models import Department, DepartmentMember, Relation, Staff, TagOperation
-from wecom_app.services import directory
+from wecom_app.services import directory, schedules
 
 pytestmark = pytest.mark.both
 
@@ -151,17 +151,17 @@ def waiting(company: Company) -> list[tuple[str, Any]]:
 
 
 def test_everything_is_read_at_the_first_start_and_then_every_night(company: Company) -> None:
-    directory.request_nightly(company.runtime)
-    directory.request_nightly(company.runtime)
-    assert [kind for kind, _ in waiting(company)] == [directory.NIGHTLY_KIND, directory.PULL_KIND]
+    directory.request_first(company.runtime)
+    directory.request_first(company.runtime)
+    assert [kind for kind, _ in waiting(company)] == [directory.PULL_KIND]
     company.settle()
     assert people(company)["chen"].name == "陈静"
 
     company.simulator.act("admin", "create_department", id=9, name="新门店")
     company.hold_callbacks()
     company.simulator.run_until_idle()
-    ((_, night),) = waiting(company)
-    company.clock.advance((night - company.clock.now()).total_seconds())
+    company.clock.advance(86_400)
+    schedules.fire_due(company.runtime)
     company.settle()
     with company.runtime.read() as session:
         assert session.get(Department, 9) is not None
@@ -170,7 +170,7 @@ def test_everything_is_read_at_the_first_start_and_then_every_night(company: Com
 def test_a_first_pull_that_brings_nothing_is_not_asked_for_all_the_time(company: Company) -> None:
     company.simulator.faults.put({"rules": [{"api": "department/list", "kind": "errcode", "errcode": 48002}]})
     for _ in range(3):
-        directory.request_nightly(company.runtime)
+        directory.request_first(company.runtime)
         company.settle()
     asked = [call for call in company.simulator.calls.since(0, 1000)[0] if call.api == "department/list"]
     assert len(asked) == 1

@@ -43,7 +43,7 @@ def test_the_life_of_a_local_administrator(company: Company, run: object) -> Non
 def test_roles_are_given_seen_and_taken(company: Company, run: object) -> None:
     assert callable(run)
     company.simulator.act("admin", "create_department", id=7, name="门店一部")
-    directory.request_nightly(company.runtime)
+    directory.request_first(company.runtime)
     company.settle()
 
     assert "数据范围" in run("role", "grant", "zhang", "service").stderr

@@ -19,13 +19,14 @@ from wecom_app.models import (
     AuditEntry,
     IdempotencyRecord,
     InboxEvent,
-    Job,
     RateWindow,
+    Schedule,
+    ScheduleRun,
     SignInState,
     WebSession,
     Welcome,
 )
-from wecom_app.services import administrators, retention, sessions, sign_in
+from wecom_app.services import administrators, retention, schedule_runs, sessions, sign_in
 from wecom_app.services.runtime import Store, Tick
 
 DAY_S = 86_400.0
@@ -175,25 +176,6 @@ def test_the_days_are_settings(database_url: str, clock: ManualClock) -> None:
     company.close()
 
 
-@pytest.mark.both
-def test_many_processes_ask_for_one_sweep_an_hour(company: Company) -> None:
-    other = Store(clock=company.clock, database=company.runtime.database)
-    other.queue = company.runtime.queue
-    for _ in range(3):
-        company.clock.advance(600)
-        retention.request(company.runtime)
-        retention.request(other)
-
-    (waiting,) = company.get("/jobs?kind=retention.sweep")["items"]
-    assert (waiting["state"], waiting["run_at"]) == ("waiting", "2026-11-23T03:00:00.000Z")
-    company.clock.advance(1800)
-    company.settle()
-    assert company.get(f"/jobs/{waiting['id']}")["state"] == "done"
-    retention.request(company.runtime)
-    (following, _) = company.get("/jobs?kind=retention.sweep")["items"]
-    assert following["run_at"] == "2026-11-23T04:00:00.000Z"
-
-
 def test_the_clock_ticks_until_it_is_stopped(database: Database, caplog: pytest.LogCaptureFixture) -> None:
     ticked, failed = threading.Event(), threading.Event()
     errors: list[Exception] = [ValueError("a mistake"), Unavailable()]
@@ -238,7 +220,7 @@ def test_what_log_ins_leave_behind_goes_when_its_time_is_over(company: Company) 
     assert count(company, AuditEntry) == 0
 
 
-def test_a_process_that_runs_jobs_asks_for_the_sweep_by_itself(
+def test_a_process_that_runs_jobs_fires_what_is_due_by_itself(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     company = open_company(database_url, SystemClock())  # type: ignore[arg-type]
@@ -246,16 +228,19 @@ def test_a_process_that_runs_jobs_asks_for_the_sweep_by_itself(
     enqueue = queue.enqueue
 
     def note(session: Session, kind: str, *args: Any, **options: Any) -> int | None:
-        if kind == retention.KIND:
+        if kind == schedule_runs.KIND:
             asked.set()
         return enqueue(session, kind, *args, **options)
 
     monkeypatch.setattr(queue, "enqueue", note)
+    with company.runtime.write() as session:
+        clean_up = session.scalars(select(Schedule).where(Schedule.seed == "clean_up")).one()
+        clean_up.next_at = company.clock.now() - timedelta(minutes=1)
     company.runtime.start()
     assert asked.wait(30)
     company.close()
 
     reopened = Database(database_url)
     with reopened.read() as session:
-        assert session.scalars(select(Job.kind)).all().count(retention.KIND) == 1
+        assert len(session.scalars(select(ScheduleRun.id).where(ScheduleRun.schedule_id == clean_up.id)).all()) == 1
     reopened.close()

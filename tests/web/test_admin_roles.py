@@ -14,7 +14,7 @@ from wecom_app.services import directory, roles
 def company(company: Company) -> Company:
     company.simulator.act("admin", "create_department", id=7, name="华东区")
     company.simulator.act("admin", "create_department", id=8, name="门店一部", parentid=7)
-    directory.request_nightly(company.runtime)
+    directory.request_first(company.runtime)
     company.settle()
     return company
 

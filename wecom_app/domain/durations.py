@@ -1,4 +1,4 @@
-"""Durations as rules write them, `90d` or `6m`; used by the leaves of `domain.conditions`."""
+"""Durations as rules write them, `90d` or `6m`, for the leaves of `domain.conditions`; and how long something took."""
 
 import re
 from calendar import monthrange
@@ -43,6 +43,14 @@ def parse_duration(text: str) -> Duration | None:
     """Return the duration; None where the text is none."""
     found = PATTERN.fullmatch(text)
     return Duration(int(found[1]), found[2]) if found else None
+
+
+def span_words(length: timedelta) -> str:
+    """Return a length of time in its largest fitting unit."""
+    seconds = int(length.total_seconds())
+    if seconds < 120:
+        return f"{seconds} 秒"
+    return f"{seconds // 60} 分钟" if seconds < 7200 else f"{seconds // 3600} 小时"
 
 
 def _months_before(moment: datetime, months: int) -> datetime:

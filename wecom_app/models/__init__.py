@@ -33,6 +33,7 @@ from wecom_app.models.inbox import InboxEvent
 from wecom_app.models.media import Media, MediaPiece
 from wecom_app.models.profile import FollowUp, ProfileField, ProfileValue, RemarkEdit
 from wecom_app.models.queue import Job
+from wecom_app.models.schedule import Schedule, ScheduleRun
 from wecom_app.models.sync import Counter, SyncConflict, TagOperation
 from wecom_app.models.tag import Tag, TagDimension, TagGroup
 from wecom_app.models.tagging import ChangeSet, CustomerTag, TagClaim, TagEvent
@@ -78,6 +79,8 @@ __all__ = [
     "Relation",
     "RemarkEdit",
     "RobotMessage",
+    "Schedule",
+    "ScheduleRun",
     "SignInState",
     "Staff",
     "StaffRole",

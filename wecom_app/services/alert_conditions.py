@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from wecom_app.domain.durations import span_words
 from wecom_app.models import CustomerTag, InboxEvent, Welcome
 from wecom_app.services import robots
 from wecom_app.services.disk import LOW_SHARE, Room
@@ -59,7 +60,7 @@ def _inbox_age(scene: Scene) -> Reading | None:
     oldest, count = scene.session.execute(query).one()
     if oldest is None or scene.now - oldest <= INBOX_AGE:
         return None
-    return Reading(1, f"{count} 条回调等待处理，最早的一条已等 {_span(scene.now - oldest)}")
+    return Reading(1, f"{count} 条回调等待处理，最早的一条已等 {span_words(scene.now - oldest)}")
 
 
 def _welcome_misses(scene: Scene) -> Reading | None:
@@ -115,20 +116,13 @@ def _clock_skew(scene: Scene) -> Reading | None:
     least = min(delays, default=0.0)
     if abs(least) <= SKEW_S:
         return None
-    return Reading(1, f"本机时钟比企业微信{'快' if least > 0 else '慢'}约 {_span(timedelta(seconds=abs(least)))}")
+    return Reading(1, f"本机时钟比企业微信{'快' if least > 0 else '慢'}约 {span_words(timedelta(seconds=abs(least)))}")
 
 
 def _disk(scene: Scene) -> Reading | None:
     if scene.room is None or scene.room.share >= LOW_SHARE:
         return None
     return Reading(1, f"数据库所在磁盘只剩 {scene.room.share:.0%}（{scene.room.free / 2**30:.1f} GB）")
-
-
-def _span(length: timedelta) -> str:
-    seconds = int(length.total_seconds())
-    if seconds < 120:
-        return f"{seconds} 秒"
-    return f"{seconds // 60} 分钟" if seconds < 7200 else f"{seconds // 3600} 小时"
 
 
 CONDITIONS: Sequence[Condition] = (

@@ -1,7 +1,7 @@
 """Departments, their members and leaders, read from WeCom: one member after a change, everybody in a pull.
 
-`read_member`, `pull` and `pull_nightly` are jobs; callbacks about members and departments ask for the first two, the
-clock for the third. Who is found to be disabled or gone is signed out in the same transaction.
+`read_member` and `pull` are jobs that callbacks about members and departments ask for; a schedule pulls every night.
+Who is found to be disabled or gone is signed out in the same transaction.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,14 +16,12 @@ from wecom_app.models import Department, DepartmentMember, Relation, Staff, TagO
 from wecom_app.services import cells, rate_limits, sessions, staff
 from wecom_app.services.context import Context
 from wecom_app.services.ports import DepartmentDetails, JobArgs, JobQueue, MemberDetails
+from wecom_app.services.progress import SILENT, Progress
 from wecom_app.services.rate_limits import Limit
 from wecom_app.services.runtime import Runtime, Store
 from wecom_app.services.upsert import upsert
 
 PULL_KIND = "directory.pull"
-NIGHTLY_KIND = "directory.nightly"
-NIGHT_HOUR = 19
-"""UTC: half past three in the morning in China."""
 FIRST_PULLS = Limit("first-pull", 1, timedelta(hours=6))
 
 log = structlog.get_logger(__name__)
@@ -41,18 +39,25 @@ def read_member(runtime: Runtime, args: JobArgs) -> None:
         _take_members(session, [member], runtime)
 
 
-def pull(runtime: Runtime, _args: JobArgs) -> None:
+def pull(runtime: Runtime, _args: JobArgs, progress: Progress = SILENT) -> None:
     """Read all departments that the app sees, and their members; leaders are those either list names."""
     departments = runtime.wecom.list_departments()
     with runtime.write() as session:
         _take_departments(session, departments)
+    progress.expect(len(departments))
     for department in departments:
-        members = runtime.wecom.list_members(department.id)
+        try:
+            members = runtime.wecom.list_members(department.id)
+        except (WeComGone, WeComRejected) as error:
+            progress.error(f"部门「{department.name}」", error)
+            progress.advance()
+            continue
         with runtime.write() as session:
             ids = _take_members(session, members, runtime)
             leaders = staff.ensure(session, department.leaders, runtime.clock.now())
             _mark_leaders(session, department.id, [*leaders.values()])
             _drop_others(session, department.id, {*ids, *leaders.values()})
+        progress.advance(departments=1, members=len(members))
 
 
 def request_pull(session: Session, queue: JobQueue) -> None:
@@ -60,21 +65,15 @@ def request_pull(session: Session, queue: JobQueue) -> None:
     queue.enqueue(session, PULL_KIND, {}, lane="bulk", key="directory", unique="all")
 
 
-def request_nightly(store: Store) -> None:
-    """Have everything read in the coming night, and at once where no department is known yet."""
+def request_first(store: Store) -> None:
+    """Have everything read at once where no department is known yet."""
     now = store.clock.now()
-    tonight = now.replace(hour=NIGHT_HOUR, minute=30, second=0, microsecond=0)
-    night = tonight if tonight > now else tonight + timedelta(days=1)
+    with store.read() as session:
+        if session.scalars(select(Department.id).limit(1)).first() is not None:
+            return
     with store.write() as session:
-        store.queue.enqueue(session, NIGHTLY_KIND, {}, lane="local", unique="nightly", run_at=night)
-        if session.scalars(select(Department.id).limit(1)).first() is None and _may_try(session, now):
+        if _may_try(session, now):
             request_pull(session, store.queue)
-
-
-def pull_nightly(runtime: Runtime, _args: JobArgs) -> None:
-    """Ask for the pull; a job of its own, since jobs with a key cannot be put off to a moment."""
-    with runtime.write() as session:
-        request_pull(session, runtime.queue)
 
 
 def _may_try(session: Session, now: datetime) -> bool:

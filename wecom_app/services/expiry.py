@@ -1,6 +1,6 @@
-"""Tags whose time has run out, taken off without anybody touching them: `sweep` is the job `tags.expire`.
+"""Tags whose time has run out, taken off without anybody touching them: a schedule runs `sweep` every minute.
 
-The scheduler asks for it through `request`, every minute, and only where something has run out.
+Only where something has run out, which `has_work` says.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from wecom_app.models import CustomerTag, Tag, TagClaim, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL, RUNS_OUT, WANTED_AND_RUNS_OUT
 from wecom_app.services import tagging
 from wecom_app.services.ports import JobArgs
-from wecom_app.services.runtime import Runtime, Store
+from wecom_app.services.progress import SILENT, Progress
+from wecom_app.services.runtime import Runtime
 
-KIND = "tags.expire"
 SLICE = 50
 """Customers in one write transaction: about 40 ms on SQLite where each has a relation to tell."""
 SLICES = 100
@@ -30,31 +30,27 @@ Place = Row[datetime | None, int]
 Places = Select[datetime | None, int]
 
 
-def request(store: Store) -> None:
-    """Have a sweep run if anything has run out: one, however many processes ask for it."""
-    now = store.clock.now()
-    with store.read() as session:
-        found = any(session.execute(query.limit(1)).first() for query in _expired(now))
-    if found:
-        with store.write() as session:
-            _enqueue(session, store)
+def has_work(session: Session, now: datetime) -> bool:
+    """Return whether anything has run out."""
+    return any(session.execute(query.limit(1)).first() for query in _expired(now))
 
 
-def sweep(runtime: Runtime, _args: JobArgs) -> None:
-    """Take off what has run out, a slice of customers a transaction; running it again changes nothing."""
+def sweep(runtime: Runtime, _args: JobArgs, progress: Progress = SILENT) -> bool:
+    """Take off what has run out, a slice of customers a transaction; return whether more is left for another job."""
     expired = slices = 0
     for query in _expired(runtime.clock.now()):
         after: Place | None = None
         while found := _next(runtime, query, after):
             if slices == SLICES:
-                with runtime.write() as session:
-                    _enqueue(session, runtime)
-                return
+                return True
             slices, after = slices + 1, found[-1]
             customer_ids = sorted({row.customer_id for row in found})
             with runtime.write() as session:
-                expired += tagging.expire(session, customer_ids, queue=runtime.queue, now=runtime.clock.now())
+                found_now = tagging.expire(session, customer_ids, queue=runtime.queue, now=runtime.clock.now())
+            progress.advance(tags=found_now)
+            expired += found_now
     log.info("expiry.swept", tags=expired)
+    return False
 
 
 def _expired(now: datetime) -> tuple[Places, Places]:
@@ -87,7 +83,3 @@ def _next(runtime: Runtime, query: Places, after: Place | None) -> Sequence[Plac
         query = query.where(place > tuple(after))
     with runtime.read() as session:
         return session.execute(query.order_by(*query.selected_columns).limit(SLICE)).all()
-
-
-def _enqueue(session: Session, store: Store) -> None:
-    store.queue.enqueue(session, KIND, {}, lane="local", key="expiry", unique="all")

@@ -1,11 +1,11 @@
-"""What is forgotten, and when: `sweep` is the job `retention.sweep`, which the scheduler asks for through `request`.
+"""What is forgotten, and when: a schedule runs `sweep` once an hour.
 
 Callbacks that were handled lose their text, later their row; the call log, ended jobs, kept answers, ended browser
 sessions, the use of content and old audit entries go.
 Whatever must still be handled stays, however old it is.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -14,48 +14,68 @@ import structlog
 from sqlalchemy import Select, delete, exists, null, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from wecom_app.models import IdempotencyRecord, InboxEvent, Welcome
+from wecom_app.models import IdempotencyRecord, InboxEvent, ScheduleRun, Welcome
 from wecom_app.services import accounts, audit, content_use, notices, rate_limits, robots, sessions, sign_in
 from wecom_app.services.ports import JobArgs
-from wecom_app.services.runtime import Runtime, Store
+from wecom_app.services.progress import SILENT, Progress
+from wecom_app.services.runtime import Runtime
 
-KIND = "retention.sweep"
 ROWS = 500
 """Rows in one write transaction (architecture §5)."""
 SETTLED = ("done", "ignored")
+RUNS_KEPT = timedelta(days=30)
+WORDS: Mapping[str, str] = {
+    "bodies": "回调正文",
+    "events": "回调",
+    "calls": "调用记录",
+    "jobs": "任务",
+    "sessions": "登录",
+    "sign_ins": "登录请求",
+    "limits": "限流记录",
+    "audit": "审计记录",
+    "notices": "应用消息",
+    "content_use": "内容使用记录",
+    "robot_messages": "机器人消息",
+    "runs": "运行记录",
+    "answers": "接口回答",
+}
+"""What `sweep` counts."""
 
 log = structlog.get_logger(__name__)
 
 
-def request(store: Store) -> None:
-    """Have the next sweep run at the coming full hour: one job, however many processes ask for it."""
-    full_hour = store.clock.now().replace(minute=0, second=0, microsecond=0)
-    with store.write() as session:
-        store.queue.enqueue(session, KIND, {}, lane="local", unique="hourly", run_at=full_hour + timedelta(hours=1))
-
-
-def sweep(runtime: Runtime, _args: JobArgs) -> None:
+def sweep(runtime: Runtime, _args: JobArgs, progress: Progress = SILENT) -> None:
     """Delete what was kept long enough, at most 500 rows a transaction; running it again changes nothing."""
-    now, settings = runtime.clock.now(), runtime.settings
-    swept = {
-        "bodies": _clear_bodies(runtime, now - timedelta(days=settings.inbox_body_days)),
-        "events": _delete_events(runtime, now - timedelta(days=settings.inbox_digest_days)),
-        "calls": runtime.wecom_status.purge(timedelta(days=settings.api_call_days)),
-        "jobs": _until_none(runtime.queue.purge),
-        "sessions": _until_none(lambda: _delete_some(runtime, sessions.purge)),
-        "sign_ins": _until_none(lambda: _delete_some(runtime, sign_in.purge)),
-        "limits": _until_none(lambda: _delete_some(runtime, rate_limits.purge)),
-        "audit": _until_none(
-            lambda: _delete_some(runtime, partial(audit.purge, keep=timedelta(days=settings.audit_days)))
-        ),
-        "notices": _until_none(
-            lambda: _delete_some(runtime, partial(notices.purge, keep=timedelta(days=settings.inbox_body_days)))
-        ),
-        "content_use": _until_none(lambda: _delete_some(runtime, content_use.purge)),
-        "robot_messages": _until_none(lambda: _delete_some(runtime, robots.purge)),
-        "answers": _until_none(lambda: _delete_answers(runtime, now - accounts.KEPT_FOR)),
-    }
+    steps = _steps(runtime)
+    progress.expect(len(steps))
+    swept = {}
+    for name, step in steps.items():
+        swept[name] = step()
+        progress.advance(**{name: swept[name]} if swept[name] else {})
     log.info("retention.swept", **swept)
+
+
+def _steps(runtime: Runtime) -> dict[str, Callable[[], int]]:
+    now, settings = runtime.clock.now(), runtime.settings
+
+    def until_none(purge: Callable[[Session, datetime, int], int]) -> Callable[[], int]:
+        return lambda: _until_none(lambda: _delete_some(runtime, purge))
+
+    return {
+        "bodies": lambda: _clear_bodies(runtime, now - timedelta(days=settings.inbox_body_days)),
+        "events": lambda: _delete_events(runtime, now - timedelta(days=settings.inbox_digest_days)),
+        "calls": lambda: runtime.wecom_status.purge(timedelta(days=settings.api_call_days)),
+        "jobs": lambda: _until_none(runtime.queue.purge),
+        "sessions": until_none(sessions.purge),
+        "sign_ins": until_none(sign_in.purge),
+        "limits": until_none(rate_limits.purge),
+        "audit": until_none(partial(audit.purge, keep=timedelta(days=settings.audit_days))),
+        "notices": until_none(partial(notices.purge, keep=timedelta(days=settings.inbox_body_days))),
+        "content_use": until_none(content_use.purge),
+        "robot_messages": until_none(robots.purge),
+        "runs": until_none(_delete_runs),
+        "answers": lambda: _until_none(lambda: _delete_answers(runtime, now - accounts.KEPT_FOR)),
+    }
 
 
 def _clear_bodies(runtime: Runtime, before: datetime) -> int:
@@ -92,6 +112,12 @@ def _delete_answers(runtime: Runtime, before: datetime) -> int:
     with runtime.write() as session:
         found = delete(IdempotencyRecord).where(key.in_(old.limit(ROWS)))
         return int(session.connection().execute(found).rowcount)
+
+
+def _delete_runs(session: Session, now: datetime, limit: int) -> int:
+    """Delete runs of schedules that ended long ago."""
+    old = select(ScheduleRun.id).where(ScheduleRun.finished_at < now - RUNS_KEPT).limit(limit)
+    return int(session.connection().execute(delete(ScheduleRun).where(ScheduleRun.id.in_(old))).rowcount)
 
 
 def _delete_some(runtime: Runtime, purge: Callable[[Session, datetime, int], int]) -> int:
