@@ -240,7 +240,7 @@ def test_a_filter_that_no_text_could_match_is_refused(company: Company, field: s
 def test_at_most_a_thousand_jobs_are_replayed_at_once(company: Company) -> None:
     with company.runtime.write() as session:
         for _ in range(1_030):
-            job_id = company.runtime.queue.enqueue(session, "retention.sweep", {}, lane="local")
+            job_id = company.runtime.queue.enqueue(session, "watch.run", {}, lane="local")
             company.runtime.queue.cancel(session, job_id or 0)
     body = {"error": "cancelled"}
 

@@ -180,7 +180,7 @@ def test_callbacks_are_counted_from_receipt_to_handling(company: Company, sender
 def test_jobs_that_run_or_failed_do_not_count_as_waiting(company: Company) -> None:
     queue = company.runtime.queue
     with company.runtime.write() as session:
-        job_ids = [queue.enqueue(session, "retention.sweep", {}, lane="local") for _ in range(3)]
+        job_ids = [queue.enqueue(session, "watch.run", {}, lane="local") for _ in range(3)]
         queue.cancel(session, job_ids[0] or 0)
 
     assert sample(company, "wecom_app_jobs_dead", lane="local") == 1
