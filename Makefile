@@ -34,7 +34,7 @@ sync-soak: $(STAMP) ## Play 5,000 histories of two-way sync (SYNC_SOAK_EXAMPLES=
 	$(BIN)/python -m tests.stateful.soak
 
 benchmarks: $(STAMP) ## Run every benchmark and print its figures
-	@for name in intake end_to_end welcome_delay idle_memory recommendations profile on_demand; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+	@for name in intake end_to_end welcome_delay idle_memory recommendations profile my_customers on_demand; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 check: $(STAMP) ## Style, types and layers
 	$(BIN)/ruff format --check .

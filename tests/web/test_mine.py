@@ -116,6 +116,11 @@ def test_filters_narrow_by_tags_source_day_and_untagged(company: Company, keys: 
     assert listed(zhang, f"tag={a}&tag={b}&mode=all") == ["林晓芸"]
     assert listed(zhang, f"tag={a}&mode=none") == ["马骏", "周婷"]
     assert listed(zhang, f"tag={a}&tag=no_such&mode=all") == []
+    (mine,) = company.make_tags("常客", group="我与他", scope="relation")
+    tag(zhang, [second], add=[mine])
+    assert listed(zhang, f"tag={mine}&tag={a}") == ["周婷", "林晓芸"]
+    assert listed(zhang, f"tag={mine}&mode=none&sort=oldest") == ["林晓芸", "马骏"]
+    assert "常客" in zhang.get("/sidebar/mine/list").get_data(as_text=True)
     assert listed(zhang, "untagged=1") == ["马骏"]
     assert listed(zhang, "within=1") == ["马骏"]
     assert listed(zhang, "within=7") == ["马骏", "周婷", "林晓芸"]

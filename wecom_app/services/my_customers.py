@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from wecom_app.db import EPOCH
 from wecom_app.domain.days import day_bounds
@@ -226,25 +226,32 @@ def with_tags(session: Session, customers: Sequence[MyCustomer], now: datetime) 
 
 
 def _found(
-    session: Session, query: Select[Any], sort: Sort, q: str, after: _Cursor | None, limit: int, slugify: Slugify
+    session: Session, mine: Select[Any], sort: Sort, q: str, after: _Cursor | None, limit: int, slugify: Slugify
 ) -> tuple[Sequence[Any], int | None]:
     """Return up to `limit + 1` rows, and on the first page how many there are."""
     connection = session.connection()
-    order = [column.desc() if sort.descending else column for column in (sort.place, Relation.id)]
-    rows = query.add_columns(sort.place.label("place")).order_by(*order)
-    if after is not None:
-        rows = rows.where(_behind(sort, after))
     words = typed(q)
-    if words:
-        fitting = [row for row in connection.execute(rows) if _fits(row, words, slugify)]
-        return fitting[: limit + 1], len(fitting) if after is None else None
-    found = connection.execute(rows.limit(limit + 1)).all()
+    placed = mine.add_columns(sort.place.label("place")).order_by(*_order(sort, sort.place, Relation.id))
     if after is not None:
-        return found, None
-    if len(found) <= limit:
-        return found, len(found)
-    counted = query.with_only_columns(func.count(), maintain_column_froms=True)
-    return found, connection.execute(counted).scalar_one()
+        placed = placed.where(_behind(sort, after))
+    if words:
+        fitting = [row for row in connection.execute(_rows(placed, sort)) if _fits(row, words, slugify)]
+        return fitting[: limit + 1], len(fitting) if after is None else None
+    found = connection.execute(_rows(placed.limit(limit + 1), sort)).all()
+    if after is not None or len(found) <= limit:
+        return found, None if after is not None else len(found)
+    return found, connection.execute(mine.with_only_columns(func.count())).scalar_one()
+
+
+def _rows(placed: Select[Any], sort: Sort) -> Any:
+    """Return the rows of friendships that were sorted and cut by themselves: only those are looked up further."""
+    chosen = placed.subquery()
+    order = _order(sort, chosen.c.place, chosen.c.id)
+    return ROWS.add_columns(chosen.c.place).join(chosen, chosen.c.id == Relation.id).order_by(*order)
+
+
+def _order(sort: Sort, place: ColumnElement[Any], relation_id: Any) -> list[ColumnElement[Any]]:
+    return [place.desc(), relation_id.desc()] if sort.descending else [place, relation_id]
 
 
 def _behind(sort: Sort, after: _Cursor) -> ColumnElement[bool]:
@@ -263,7 +270,7 @@ def _fits(row: Any, words: str, slugify: Slugify) -> bool:
 
 def _filtered(session: Session, staff_id: int, wanted: Wanted, now: datetime, time_zone: str) -> Select[Any]:
     _choice(MODES, wanted.mode, "mode")
-    query: Select[Any] = ROWS.where(Relation.staff_id == staff_id)
+    query: Select[Any] = select(Relation.id).where(Relation.staff_id == staff_id, Relation.lost_at.is_(None))
     if wanted.tags:
         tags = condition_queries.known_tags(session, set(wanted.tags))
         query = query.where(*_tagged(wanted, [tags[key] for key in wanted.tags if key in tags], now))
@@ -277,7 +284,7 @@ def _filtered(session: Session, staff_id: int, wanted: Wanted, now: datetime, ti
 
 
 def _tagged(wanted: Wanted, tags: Sequence[KnownTag], now: datetime) -> Iterable[ColumnElement[bool]]:
-    """Return conditions on `customer`; a tag that is not there is held by nobody."""
+    """Return conditions on `relation`; a tag that is not there is held by nobody."""
     if wanted.mode == "none":
         return [~holds(tags, now)] if tags else []
     if wanted.mode == "any":
@@ -287,24 +294,27 @@ def _tagged(wanted: Wanted, tags: Sequence[KnownTag], now: datetime) -> Iterable
 
 
 def holds(tags: Sequence[KnownTag], now: datetime) -> ColumnElement[bool]:
-    """Return the condition on `customer` that he has one of the tags, probed customer by customer.
+    """Return the condition on `relation` that its customer has one of the tags, probed customer by customer.
 
     `condition_queries` lists everybody who has a tag, which serves questions about all customers.
     """
     own = [tag.id for tag in tags if tag.scope != Scope.RELATION]
     per_member = [tag.id for tag in tags if tag.scope == Scope.RELATION]
-    live = select(Relation.id).where(Relation.customer_id == Customer.id, Relation.lost_at.is_(None))
+    any_relation = aliased(Relation)
+    live = select(any_relation.id).where(
+        any_relation.customer_id == CustomerTag.customer_id, any_relation.lost_at.is_(None)
+    )
     return (
         select(CustomerTag.customer_id)
         .where(
-            CustomerTag.customer_id == Customer.id,
+            CustomerTag.customer_id == Relation.customer_id,
             or_(
                 and_(CustomerTag.tag_id.in_(own), CustomerTag.relation_id == CUSTOMER_LEVEL),
                 and_(CustomerTag.tag_id.in_(per_member), CustomerTag.relation_id.in_(live)),
             ),
             _stands(now),
         )
-        .correlate(Customer)
+        .correlate(Relation)
         .exists()
     )
 

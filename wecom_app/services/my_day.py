@@ -17,7 +17,7 @@ from wecom_app.domain.field_kinds import Kind
 from wecom_app.domain.near_dates import Occasion
 from wecom_app.domain.vocabulary import Scope
 from wecom_app.models import Customer, CustomerTag, ProfileField, ProfileValue, Relation, Tag, TagGroup
-from wecom_app.models.tagging import CUSTOMER_LEVEL
+from wecom_app.models.tagging import CUSTOMER_LEVEL, WANTED_AND_RUNS_OUT
 from wecom_app.services import follow_ups, my_customers, newcomers
 from wecom_app.services.access import Viewer
 from wecom_app.services.my_customers import ROWS, MyCustomer
@@ -164,7 +164,7 @@ def _ending(session: Session, staff_id: int, now: datetime) -> tuple[EndingTag, 
         .where(
             Relation.staff_id == staff_id,
             Relation.lost_at.is_(None),
-            CustomerTag.wanted,
+            WANTED_AND_RUNS_OUT,
             CustomerTag.expires_at > now,
             CustomerTag.expires_at <= now + timedelta(days=NEAR_DAYS),
             or_(
