@@ -32,6 +32,13 @@ class CustomerTag(Base):
             sqlite_where=WANTED_AND_RUNS_OUT,
             postgresql_where=WANTED_AND_RUNS_OUT,
         ),
+        Index(
+            "ix_customer_tag_ending",
+            "customer_id",
+            "expires_at",
+            sqlite_where=WANTED_AND_RUNS_OUT,
+            postgresql_where=WANTED_AND_RUNS_OUT,
+        ),
     )
 
     customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), primary_key=True)
