@@ -227,6 +227,19 @@ def test_every_fault_goes_on_and_off_at_the_simulator(playground: OpenPlayground
         assert site.simulator.faults.as_dict() == calm, fault
 
 
+def test_the_keyboard_alone_scans_and_switches(playground: OpenPlayground, site: Site) -> None:
+    opened = playground().open()
+    opened.page.get_by_label("新客户的昵称").press_sequentially("林晓芸")
+    with opened.answered("/playground/scan"):
+        opened.page.keyboard.press("Enter")
+    opened.ticked(1)
+    fault = opened.page.locator("#fault-echo")
+    fault.focus()
+    for state in ("true", "false"):
+        opened.page.keyboard.press("Space")
+        opened.page.locator(f'#fault-echo[aria-pressed="{state}"]:focus').wait_for()
+
+
 def test_a_minute_that_runs_goes_on_when_another_fault_is_switched(
     playground: OpenPlayground, site: Site, clock: ManualClock
 ) -> None:

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from copy import deepcopy
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,16 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.flows.company import Company
+from wecom_app.clock import SystemClock
 from wecom_app.demo import places
+from wecom_app.demo.cast import POSTER, Played, Scan
 from wecom_app.demo.children import settings_for_children
 from wecom_app.demo.comparison import Comparison, compare, read_ours, read_theirs
-from wecom_app.demo.telling import COLUMNS, width, wrapped
+from wecom_app.demo.ending import say_links
+from wecom_app.demo.sides import Application, Corp
+from wecom_app.demo.stage import Stage
+from wecom_app.demo.telling import COLUMNS, Teller, width, wrapped
+from wecom_app.demo.waiting import Waiter
 from wecom_app.errors import ConfigurationError
 from wecom_app.web import create_web
 
@@ -156,6 +163,25 @@ def test_no_line_is_wider_than_the_terminal(text: str) -> None:
 
     assert "".join(lines) == text
     assert max(width(line) for line in lines) <= 40
+
+
+def test_the_end_says_how_to_enter_everything() -> None:
+    said = StringIO()
+    scans = [
+        Scan(f"wm-{userid}", name, userid, POSTER, "code") for userid, name in (("lina", "甲"), ("zhangwei", "乙"))
+    ]
+    app, corp = Application("http://127.0.0.1:8000", "wk-key"), Corp("http://127.0.0.1:8001")
+    waiter = Waiter(SystemClock(), Teller(said), lambda: None)
+    say_links(Stage(app, corp, Teller(said), waiter, SystemClock(), Played(scans)))
+
+    for words, address in (
+        ("演练场", "http://127.0.0.1:8000/playground\n"),
+        ("侧边栏：以导购张伟的身份", "/playground/as/zhangwei?next=/playground?customer=wm-zhangwei\n"),
+        ("后台：以店长陈杰的身份", "/playground/as/chenjie?next=/admin\n"),
+        ("全部客户", "/playground/customers\n"),
+        ("企业微信那一边", "http://127.0.0.1:8001/\n"),
+    ):
+        assert said.getvalue().index(words) < said.getvalue().index(address)
 
 
 MOMENT = 1_795_000_000

@@ -81,7 +81,8 @@ def test_who_comes_first_is_sent_to_log_in_as_the_first_member(demo: Company, pe
     answer = person.get("/playground")
     assert answer.status_code == 302
     assert answer.headers["Location"].startswith(f"{demo.settings.wecom_api_base_url}{HELD}wang&next=%2Fwwlogin%2F")
-    assert person.get("/playground?rep=wang").status_code == 200, "where that failed it is not tried again and again"
+    assert f"{HELD}zhang&" in person.get("/playground?rep=zhang").headers["Location"]
+    assert person.get("/playground?tried=1").status_code == 200, "where that failed it is not tried again and again"
 
 
 @pytest.mark.parametrize(("given", "leads_to"), [("/admin", "/admin"), ("//evil.example", "/"), ("/auth/wecom", "/")])
@@ -120,7 +121,7 @@ def test_bad_acts_are_refused_in_words(person: Browser, path: str, body: object,
 def test_whatever_is_asked_is_answered_with_all_parts(person: Browser, query: str) -> None:
     answer = person.client.get(f"/playground/now?{query}")
     assert answer.status_code == 200
-    assert set(answer.json["parts"]) == {"phone", "chat", "native", "guide", "faults", "story"}
+    assert set(answer.json["parts"]) == {"phone", "acts", "chat", "native", "guide", "faults", "story"}
     assert "step done" not in answer.json["parts"]["guide"]
 
 

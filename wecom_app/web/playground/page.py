@@ -25,6 +25,8 @@ CODES, KNOWN, LINES = 6, 20, 60
 LONGEST_ID = 128
 EXPLAINED = "wecom_app.playground.explained"
 MOST_EXPLAINED = 1000
+TRIED = "tried"
+"""In the address after a log-in: where that failed, the page is shown all the same."""
 WHY = "sidebar.why"
 HEADLINES = frozenset({story.CALLBACK, story.CALL, story.TAG, story.CHECKED, story.SENT})
 FIRST = "还没有开始：在左边客户的手机上扫一个码。"
@@ -48,15 +50,16 @@ class Asked:
 
 
 def stage() -> str | AnyResponse:
-    """The page. Who comes first is signed in as the first member, by WeCom's own log-in."""
+    """The page. Whoever is not signed in goes once through WeCom's log-in, as the member asked for or the first."""
     try:
         members = _members()
     except Unavailable:
         members = {}
     userid, asked = member(), _asked()
-    if userid is None and members and "rep" not in request.args:
-        again = urlencode({**request.args, "rep": next(iter(members))})
-        return through_log_in(next(iter(members)), f"/playground?{again}")
+    if userid is None and members and TRIED not in request.args:
+        wanted = request.args.get("rep", "")
+        again = urlencode({**request.args, TRIED: "1"})
+        return through_log_in(wanted if wanted in members else next(iter(members)), f"/playground?{again}")
     setup = {"csrf": csrf_token(), "rep": userid, "customer": asked.customer, "since": _text(asked.since)}
     return render_template("playground/stage.html", members=members, userid=userid, setup=setup, steps=guide.STEPS)
 
@@ -68,6 +71,7 @@ def now() -> Response:
     lines = story.tell(found) if found else []
     parts = {
         "phone": _phone(asked, found),
+        "acts": "" if asked.is_scanning else render_template("playground/_acts.html", **_friendship(found)),
         "chat": render_template("playground/_chat.html", **_friendship(found)),
         "native": _native(found),
         "guide": _guide(asked, found),
@@ -188,7 +192,7 @@ def _headline(lines: list[story.Line], found: story.Sides | None) -> str:
     latest = [line for line in lines if line.kind in HEADLINES]
     if found is None or not latest:
         return FIRST
-    return latest[-1].text
+    return latest[-1].news or latest[-1].text
 
 
 def _state_of_profile(found: story.Sides | None) -> str:

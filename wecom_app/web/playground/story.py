@@ -3,13 +3,13 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
 from wecom_app.domain import xml
-from wecom_app.domain.explaining import evidence_sentence
+from wecom_app.domain.explaining import evidence_sentence, party
 from wecom_app.domain.words import OPERATION_WORDS
 from wecom_app.services.customer_record import CustomerRecord, Intent, Received
 from wecom_app.services.ports import JobView
@@ -43,9 +43,15 @@ FAULT_WORDS: Mapping[str, str] = {
     "lost_reply": "企业微信已照做，但回包丢了",
     "silent_ok": "errcode 0，可企业微信什么也没做",
 }
+FAULT_NEWS: Mapping[str, str] = {
+    "down": "企业微信没有应答：要做的事已存好，恢复后自动补上",
+    "lost_reply": "企业微信已照做，但回包丢了：不盲目重来，先查清再定",
+    "silent_ok": "企业微信说成功，其实没做：读回核对时会发现，再来一次",
+}
 FAULT_MEANS_BAD = frozenset({"down", "lost_reply"})
 NO_ANSWER = "没有收到回答"
 ELEMENT_END = re.compile(r"(<xml>|</\w+>)(?=<)")
+TAKEN_OFF: Mapping[str, str] = {"manual": "手动去掉", "wecom": "在企业微信里去掉"}
 LATER = {"waiting": "排队中", "running": "正在执行"}
 
 NameOf = Callable[[str], str]
@@ -61,6 +67,10 @@ class Line:
     text: str
     tone: str = PLAIN
     raw: tuple[tuple[str, str], ...] = ()
+    news: str = ""
+    """One sentence for who has just made it happen; empty where the text itself will do."""
+    times: int = 1
+    """How often in a row, where the same happened again and again."""
 
     @property
     def mark(self) -> str:
@@ -79,7 +89,14 @@ class Sides:
 def tell(sides: Sides) -> list[Line]:
     """Return everything that happened, from old to new."""
     parts = (_callbacks, _stored, _jobs, _calls, _changes, _checks, _sendings)
-    return sorted((line for part in parts for line in part(sides)), key=lambda line: (line.at, line.kind, line.id))
+    lines = sorted((line for part in parts for line in part(sides)), key=lambda line: (line.at, line.kind, line.id))
+    alike = groupby(lines, key=lambda line: (line.kind, line.text) if line.kind == CALL else line.id)
+    return [_folded(list(group)) for _, group in alike]
+
+
+def _folded(lines: list[Line]) -> Line:
+    """Return lines that say the same as one, with the last of them to open."""
+    return replace(lines[-1], at=lines[0].at, id=lines[0].id, times=len(lines))
 
 
 def moment(text: str) -> datetime:
@@ -157,7 +174,8 @@ def _calls(sides: Sides) -> Iterable[Line]:
             ("请求", f"{call['api']}\n{_json(call['request'])}"),
             ("结果", f"errcode：{call['errcode']}\n用时：{_ms(call['duration_s'])}"),
         )
-        yield Line(moment(call["at"]), CALL, f"call-{call['seq']:09}", text, _call_tone(call), raw)
+        news = FAULT_NEWS.get(call["fault"] or "", "")
+        yield Line(moment(call["at"]), CALL, f"call-{call['seq']:09}", text, _call_tone(call), raw, news)
 
 
 def _amount(call: Json) -> str:
@@ -186,8 +204,7 @@ def _changes(sides: Sides) -> Iterable[Line]:
     """One line for all tags that one act changed alike."""
 
     def alike(change: HistoryView) -> tuple[int, str, str]:
-        sentence = evidence_sentence(change.source_kind, change.source_ref, change.evidence, sides.name_of)
-        return change.change_set_id, change.op, sentence
+        return change.change_set_id, change.op, _reason(change, sides.name_of)
 
     for (_, op, sentence), group in groupby(sides.ours.changes, alike):
         changes = list(group)
@@ -195,6 +212,16 @@ def _changes(sides: Sides) -> Iterable[Line]:
         text = f"{OPERATION_WORDS.get(op, op)}标签{names}：{sentence}"
         raw = (("依据", _json([{"key": change.key, **change.evidence} for change in changes])),)
         yield Line(changes[0].at, TAG, f"tag-{changes[0].id:09}", text, GOOD, raw)
+
+
+def _reason(change: HistoryView, name_of: NameOf) -> str:
+    """Say why a tag was put on; for one that went, who or what took it off."""
+    kind, evidence = change.source_kind, change.evidence
+    if change.op == "add":
+        actor = {"userid": change.actor} if change.actor else {}
+        return evidence_sentence(kind, change.source_ref, {**actor, **evidence}, name_of)
+    who = party(kind, change.source_ref, change.actor, evidence, name_of)
+    return f"{who}{TAKEN_OFF.get(kind, '不再要求')}"
 
 
 def _checks(sides: Sides) -> Iterable[Line]:
