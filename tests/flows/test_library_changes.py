@@ -8,6 +8,7 @@ from sqlalchemy import select
 from tests.flows.company import Company
 from tests.flows.test_mark_failures import ADD_TAGS, MARK, edit, known_customer, sync_states
 from wecom_app.models import SyncConflict, Tag, TagGroup
+from wecom_app.services import runs
 
 LIBRARY = "externalcontact/get_corp_tag_list"
 
@@ -68,6 +69,31 @@ def test_many_deletions_at_once_are_held_and_touch_no_customer(company: Company)
     assert "护肤" in company.tags_there(external_userid)
     with company.runtime.read() as session:
         assert session.execute(select(Tag.id).where(Tag.gone_at.is_not(None))).all() == []
+
+
+@pytest.mark.both
+def test_held_deletions_are_listed_and_happen_once_a_person_approves_them(company: Company) -> None:
+    company.make_tags(*[f"标签{number}" for number in range(25)])
+    with company.runtime.write() as session:
+        tags = dict(session.execute(select(Tag.name, Tag.id)).all())
+    deleted = [f"标签{number}" for number in range(22)]
+    company.simulator.faults.put({"callbacks": {"hold": True}})
+    for name in deleted:
+        company.simulator.act("admin", "tag_delete", group="兴趣", tag=name)
+    company.simulator.faults.put({})
+    company.settle()
+    with company.runtime.read() as session:
+        (run,) = runs.list_runs(session, company.clock.now(), state="held")
+        preview = {int(item.subject) for item in runs.list_items(session, run.id)}
+    assert preview == {tags[name] for name in deleted}
+
+    with company.runtime.write() as session:
+        runs.approve(session, company.runtime.queue, run.id, "admin")
+    company.settle()
+
+    with company.runtime.read() as session:
+        assert set(session.scalars(select(Tag.id).where(Tag.gone_at.is_not(None)))) == preview
+        assert runs.get_run(session, run.id, company.clock.now()).counts == {"buried": 22, "kept": 0}
 
 
 @pytest.mark.parametrize("kind", ["silent_ok", "partial"])

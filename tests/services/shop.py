@@ -1,6 +1,6 @@
 """Tags, customers and friendships in a few words, and what the tables say of them afterwards."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -67,7 +67,7 @@ class Shop:
             relation = session.get_one(Relation, relation_id)
             relations.close_epoch(session, relation, "customer", self.clock.now(), self.clock.now())
 
-    def apply(self, *changes: TagChange, act: Act = ACT, observed_on: int | None = None) -> Applied:
+    def apply(self, *changes: TagChange, act: Act = ACT, observed_on: Collection[int] = ()) -> Applied:
         queue, now = self.store.queue, self.clock.now()
         with self.store.write() as session:
             return tagging.apply(session, changes, act, queue=queue, now=now, observed_on=observed_on)

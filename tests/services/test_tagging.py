@@ -504,7 +504,7 @@ def test_what_sync_saw_on_a_relation_is_not_pushed_back_to_it(shop: Shop) -> Non
     customer = shop.customer()
     zhang, wang = shop.befriend(customer, "zhang"), shop.befriend(customer, "wang")
 
-    shop.apply(TagChange(customer, tag, True, Source(SourceKind.WECOM, str(zhang))), observed_on=zhang)
+    shop.apply(TagChange(customer, tag, True, Source(SourceKind.WECOM, str(zhang))), observed_on=[zhang])
 
     assert shop.operations() == [(wang, tag, "pending")]
     assert shop.held(customer, zhang) == {tag: "wecom"}

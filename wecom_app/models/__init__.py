@@ -34,7 +34,7 @@ from wecom_app.models.media import Media, MediaPiece
 from wecom_app.models.profile import FollowUp, ProfileField, ProfileValue, RemarkEdit
 from wecom_app.models.queue import Job
 from wecom_app.models.schedule import Schedule, ScheduleRun
-from wecom_app.models.sync import Counter, SyncConflict, TagOperation
+from wecom_app.models.sync import Counter, SyncChain, SyncConflict, SyncRun, SyncRunItem, TagOperation
 from wecom_app.models.tag import Tag, TagDimension, TagGroup
 from wecom_app.models.tagging import ChangeSet, CustomerTag, TagClaim, TagEvent
 from wecom_app.models.wecom import ApiCall, ApiWindow, FlightShare, WeComToken
@@ -85,7 +85,10 @@ __all__ = [
     "Staff",
     "StaffRole",
     "StaffScope",
+    "SyncChain",
     "SyncConflict",
+    "SyncRun",
+    "SyncRunItem",
     "Tag",
     "TagClaim",
     "TagDimension",

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wecom_app.db import Base, BigId
@@ -18,6 +18,8 @@ class Deployment(Base):
     corp_id: Mapped[str] = mapped_column(String(64))
     agent_id: Mapped[int] = mapped_column(BigId)
     created_at: Mapped[datetime]
+    link_held: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether what the first pull found in WeCom waits for approval before it is pushed to other members."""
 
 
 class ApiKey(Base):

@@ -97,6 +97,10 @@ class Relation(Base):
     """Found by the first link rather than by an event."""
     life_seq: Mapped[int] = mapped_column(BigId, default=0)
     seen_seq: Mapped[int] = mapped_column(BigId, default=0)
+    listed_seq: Mapped[int] = mapped_column(BigId, default=0, server_default="0")
+    """The number of the last page of a full pull that showed it."""
+    absent_seq: Mapped[int] = mapped_column(BigId, default=0, server_default="0")
+    """Drawn when a completed pull of the member did not show it; a later single look that does not either ends it."""
     dirty_gen: Mapped[int] = mapped_column(default=0)
     pulled_gen: Mapped[int] = mapped_column(default=0)
     parted: Mapped[list[Any]] = mapped_column(default=list)

@@ -1,14 +1,15 @@
-"""What sync remembers beside the cells: intents towards WeCom, disagreements, and the one sequence counter."""
+"""What sync remembers beside the cells: intents towards WeCom, disagreements, runs, and the one sequence counter."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wecom_app.db import Base, BigId
 
 OPEN = text("state IN ('pending', 'sent')")
+UNFINISHED = text("state IN ('queued', 'running', 'held')")
 
 
 class TagOperation(Base):
@@ -56,6 +57,88 @@ class SyncConflict(Base):
     theirs: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(String(12), default="open")
     created_at: Mapped[datetime]
+
+
+class SyncRun(Base):
+    """One piece of sync work that somebody asked for, or that a guard has stopped; at most one of a kind unfinished."""
+
+    __tablename__ = "sync_run"
+    __table_args__ = (
+        Index("uq_sync_run_unfinished", "kind", unique=True, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(12))
+    """pull (every member's customers), library (deletions that wait for a person) or undo (of another run)."""
+    state: Mapped[str] = mapped_column(String(12))
+    """queued, running, held, done, failed or stopped."""
+    phase: Mapped[str] = mapped_column(String(12))
+    """What a running one is at: start, pages, compare, ask or release."""
+    asked_by: Mapped[str] = mapped_column(String(64))
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("sync_run.id"))
+    """The run that this one undoes."""
+    start_seq: Mapped[int] = mapped_column(BigId, default=0)
+    """The number drawn at its start: what was seen since has a larger one."""
+    first_link: Mapped[bool] = mapped_column(default=False)
+    """Whether nothing that it finds may be pushed before somebody has seen the preview."""
+    expected: Mapped[int] = mapped_column(BigId, default=0)
+    """Relations known at its start, of the members that it reads."""
+    cursor: Mapped[int] = mapped_column(BigId, default=0)
+    """How far its last phases have come: a row's id."""
+    counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    guard: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """What it is held for, as numbers; empty where no guard has stopped it."""
+    reason: Mapped[str | None] = mapped_column(String(300))
+    settled_by: Mapped[str | None] = mapped_column(String(64))
+    """Who approved, rejected or stopped it."""
+    change_set_id: Mapped[int | None] = mapped_column(ForeignKey("change_set.id"))
+    """The parent of all change sets that it made."""
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class SyncChain(Base):
+    """Some members whose customers are read page by page, each page going on from the cursor of the one before."""
+
+    __tablename__ = "sync_chain"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("sync_run.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    userids: Mapped[list[Any]]
+    state: Mapped[str] = mapped_column(String(8), default="open")
+    """open, done or failed."""
+    cursor: Mapped[str | None] = mapped_column(Text)
+    landmark: Mapped[str | None] = mapped_column(Text)
+    """An earlier cursor: meeting it again means that the pages go round in a circle."""
+    pages: Mapped[int] = mapped_column(default=0)
+    restarts: Mapped[int] = mapped_column(default=0)
+    asked_library: Mapped[bool] = mapped_column(default=False)
+    counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    error: Mapped[str | None] = mapped_column(String(300))
+
+
+class SyncRunItem(Base):
+    """Something that a run found: what waits for approval or a second look, a difference, or an error."""
+
+    __tablename__ = "sync_run_item"
+    __table_args__ = (
+        UniqueConstraint("run_id", "kind", "subject"),
+        Index("ix_sync_run_item_relation", "relation_id", "state"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("sync_run.id"))
+    kind: Mapped[str] = mapped_column(String(12))
+    """removal, absent, tag_gone (these wait), unreadable, failed or adopted."""
+    subject: Mapped[str] = mapped_column(String(80))
+    """What it is about, once per run and kind: a relation's id, a tag's id or a userid."""
+    relation_id: Mapped[int | None] = mapped_column(ForeignKey("relation.id"))
+    detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    state: Mapped[str] = mapped_column(String(8), default="noted")
+    """noted, waiting, asked, applied or rejected."""
+    asked_seq: Mapped[int] = mapped_column(BigId, default=0)
+    """Drawn when a single look was asked for: one taken later has answered it."""
 
 
 class Counter(Base):

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from wecom_app.db import Base, BigId
 
 DEAD = text("dead")
+HAS_PARENT = text("parent_id IS NOT NULL")
 RUNS_OUT = text("expires_at IS NOT NULL")
 WANTED_AND_RUNS_OUT = text("wanted AND expires_at IS NOT NULL")
 
@@ -89,7 +90,10 @@ class ChangeSet(Base):
     """One act that changed tags, undone as a whole."""
 
     __tablename__ = "change_set"
-    __table_args__ = (Index("ix_change_set_actor", "actor_kind", "actor_ref", "id"),)
+    __table_args__ = (
+        Index("ix_change_set_actor", "actor_kind", "actor_ref", "id"),
+        Index("ix_change_set_parent", "parent_id", sqlite_where=HAS_PARENT, postgresql_where=HAS_PARENT),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     at: Mapped[datetime]

@@ -5,7 +5,7 @@ Called by tagging, by the event handlers and by sync.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -94,10 +94,14 @@ def fan_out(
     *,
     queue: JobQueue,
     now: datetime,
-    observed_on: int | None,
+    observed_on: Collection[int],
     priority: int = 0,
+    ask: bool = True,
 ) -> None:
-    """Give every live relation a cell with the new value, and an operation unless sync saw it there."""
+    """Give every live relation a cell with the new value, and an operation unless sync saw it there.
+
+    Without `ask` nobody is asked to push yet: a full pull does that for all customers once it is over.
+    """
     customer_ids = {unit.key.customer_id for unit in units}
     relations = _live(session, customer_ids)
     rows: list[dict[str, Any]] = []
@@ -111,11 +115,11 @@ def fan_out(
                 continue
             if unit.key.relation_id == CUSTOMER_LEVEL:
                 rows += [_cell(unit.after[tag_id], relation) for tag_id in unit.after]
-            if relation.id != observed_on:
+            if relation.id not in observed_on:
                 wishes += [wish(relation, tag_id, unit.after[tag_id]["ver"], now) for tag_id in pushed]
     upsert(session, CustomerTag, rows, CELL_KEYS, overwrite=(*COPIED, "tries", "dead"))
     open_operations(session, wishes, now)
-    for customer_id in sorted({wish["customer_id"] for wish in wishes}):
+    for customer_id in sorted({wish["customer_id"] for wish in wishes} if ask else ()):
         request_sync(session, queue, customer_id, priority=priority)
 
 

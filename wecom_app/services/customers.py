@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 from wecom_app.errors import NotFound
 from wecom_app.models import Customer, Relation
 from wecom_app.services.ports import ContactDetails
-from wecom_app.services.upsert import ignoring
+from wecom_app.services.upsert import ignoring, insert_ignore
 
 CUSTOMER_TYPES = ("wechat", "wecom")
 CUSTOMER = Customer.__table__
 ID = select(CUSTOMER.c.id).where(CUSTOMER.c.external_userid == bindparam("external_userid"))
 LOCKED_ID = ID.with_for_update()
+KNOWN = select(CUSTOMER).where(CUSTOMER.c.external_userid.in_(bindparam("external_userids", expanding=True)))
 RELATION = select(Relation).where(
     Relation.customer_id == bindparam("customer_id"), Relation.staff_id == bindparam("staff_id")
 )
@@ -61,6 +62,36 @@ def ensure(session: Session, external_userid: str, now: datetime) -> int:
         # Another process made him in the same moment.
         found = connection.execute(LOCKED_ID, {"external_userid": external_userid}).scalar_one()
     return int(found)
+
+
+def ensure_many(session: Session, found: Sequence[ContactDetails], now: datetime) -> dict[str, int]:
+    """Return the customers' ids, locked in order of id; new ones are made, details that changed are written.
+
+    `found` names each customer once.
+    """
+    values = {details.external_userid: _details(details) for details in found}
+    known = _known(session, list(values))
+    new = [
+        {"external_userid": userid, **values[userid], "version": 0, "created_at": now, "details_at": now}
+        for userid in sorted(values.keys() - known.keys())
+    ]
+    insert_ignore(session, Customer, new, ("external_userid",))
+    if new:
+        known |= _known(session, [row["external_userid"] for row in new])
+    lock(session, [row["id"] for row in known.values()])
+    changed = [
+        {"customer_id": row["id"], **values[userid], "details_at": now}
+        for userid, row in known.items()
+        if row["details_at"] is None or any(row[name] != value for name, value in values[userid].items())
+    ]
+    if changed:
+        session.connection().execute(CHANGE, changed)
+    return {userid: row["id"] for userid, row in known.items()}
+
+
+def _known(session: Session, external_userids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    rows = session.connection().execute(KNOWN, {"external_userids": list(external_userids)}).mappings()
+    return {row["external_userid"]: dict(row) for row in rows}
 
 
 def find_id(session: Session, external_userid: str) -> int | None:
@@ -110,17 +141,19 @@ def live_relations(session: Session, customer_id: int) -> list[Relation]:
 
 def update_details(session: Session, customer_id: int, details: ContactDetails, now: datetime) -> None:
     """Write down what WeCom says of the customer himself."""
-    values: dict[str, Any] = {
-        "customer_id": customer_id,
+    values = {"customer_id": customer_id, **_details(details), "details_at": now}
+    session.connection().execute(CHANGE, values)
+
+
+def _details(details: ContactDetails) -> dict[str, Any]:
+    return {
         "name": details.name[:128],
         "type": details.type if details.type in CUSTOMER_TYPES else "wechat",
         "avatar": details.avatar,
         "gender": details.gender,
         "unionid": details.unionid,
         "corp_name": details.corp_name,
-        "details_at": now,
     }
-    session.connection().execute(CHANGE, values)
 
 
 def raise_version(session: Session, customer_ids: Sequence[int]) -> None:

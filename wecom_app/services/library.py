@@ -1,6 +1,7 @@
 """The tag library between us and WeCom: what is missing there is made, what changed there is read.
 
-`push` and `pull` are jobs (lane `push`, one at a time); `confirm` asks about tags that seem to be gone.
+`push` and `pull` are jobs (lane `push`, one at a time); `confirm` asks about tags that seem to be gone, and many of
+them are buried by the job `bury_approved` only once a person has agreed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,8 +14,8 @@ from sqlalchemy.orm import Session
 from wecom_app.domain.keys import make_key
 from wecom_app.domain.vocabulary import PUSHED, Mirror, Owner, Scope, Selection
 from wecom_app.errors import WeComRejected, WeComTagGone, WeComUnavailable
-from wecom_app.models import Tag, TagGroup, TagOperation
-from wecom_app.services import cells, taxonomy
+from wecom_app.models import SyncRunItem, Tag, TagGroup, TagOperation
+from wecom_app.services import cells, runs, taxonomy
 from wecom_app.services.context import Context
 from wecom_app.services.ports import ContactDetails, CorpTag, CorpTagGroup, JobArgs
 from wecom_app.services.runtime import Runtime
@@ -22,8 +23,6 @@ from wecom_app.services.runtime import Runtime
 NAME_EXISTS = 40071
 DEFAULT_DIMENSION = "basic_info"
 """Where groups that were made in WeCom stand until an admin sorts them."""
-GUARD_FLOOR, GUARD_SHARE = 20, 0.10
-"""No automatic step deletes more than the larger of 20 and a tenth of the tags."""
 
 log = structlog.get_logger(__name__)
 
@@ -113,7 +112,9 @@ def confirm(runtime: Runtime, tag_ids: frozenset[int]) -> Fate:
     alive = _alive(runtime, [row.wecom_tag_id for row in rows if row.wecom_tag_id])
     gone = [row.id for row in rows if row.wecom_tag_id not in alive]
     is_held = bool(gone) and not _within_guard(runtime, len(gone))
-    if gone and not is_held:
+    if is_held:
+        _hold(runtime, gone)
+    elif gone:
         with runtime.write() as session:
             bury(session, context(runtime), gone)
     return Fate(frozenset(tag_ids - set(gone)), frozenset(gone if is_held else ()))
@@ -127,9 +128,9 @@ def bury(session: Session, given: Context, tag_ids: Sequence[int]) -> None:
     )
 
 
-def knows(session: Session, details: ContactDetails) -> bool:
-    """Return whether every tag that WeCom shows of a customer is in our library."""
-    ids = {tag_id for follower in details.follow_users for tag_id in follower.tag_ids}
+def knows(session: Session, *shown: ContactDetails) -> bool:
+    """Return whether every tag that WeCom shows of these customers is in our library."""
+    ids = {tag_id for details in shown for follower in details.follow_users for tag_id in follower.tag_ids}
     found = session.execute(select(Tag.wecom_tag_id).where(Tag.wecom_tag_id.in_(ids))).scalars()
     return ids <= set(found)
 
@@ -313,10 +314,42 @@ def _alive(runtime: Runtime, wecom_tag_ids: Sequence[str]) -> set[str]:
     return {tag.id for group in groups if not group.deleted for tag in group.tags if not tag.deleted}
 
 
+def bury_approved(runtime: Runtime, args: JobArgs) -> None:
+    """Bury the tags of a held run, each only if WeCom still says that it is deleted."""
+    run_id = int(args["run_id"])
+    with runtime.read() as session:
+        query = select(SyncRunItem.subject).where(SyncRunItem.run_id == run_id, SyncRunItem.state == "waiting")
+        listed = [int(subject) for subject in session.scalars(query)]
+        known = dict(session.execute(select(Tag.id, Tag.wecom_tag_id).where(Tag.id.in_(listed))).all())
+    alive = _alive(runtime, [wecom_id for wecom_id in known.values() if wecom_id])
+    gone = [tag_id for tag_id, wecom_id in known.items() if wecom_id not in alive]
+    runtime.crash_point("library.before_burial")
+    with runtime.write() as session:
+        run = runs.locked(session, run_id)
+        if run.state != "running":
+            return
+        bury(session, context(runtime), gone)
+        items = select(SyncRunItem).where(SyncRunItem.run_id == run_id, SyncRunItem.state == "waiting")
+        for item in session.scalars(items):
+            item.state = "applied" if int(item.subject) in gone else "noted"
+        run.counts = {"buried": len(gone), "kept": len(listed) - len(gone)}
+        run.reason = None
+        runs.end(run, "done", runtime.clock.now())
+        runtime.metrics.sync_runs.labels(run.kind, "done").inc()
+
+
 def _within_guard(runtime: Runtime, count: int) -> bool:
+    """Return whether so many tags may be buried without asking; not while a person is being asked about others."""
     with runtime.read() as session:
         known = len(session.execute(select(Tag.id).where(Tag.wecom_tag_id.is_not(None))).all())
-    if count <= max(GUARD_FLOOR, known * GUARD_SHARE):
-        return True
-    log.error("library.deletion_held", tags=count, known=known)
-    return False
+        asking = runs.unfinished(session, "library")
+    return asking is None and runs.is_within(count, known)
+
+
+def _hold(runtime: Runtime, tag_ids: Sequence[int]) -> None:
+    with runtime.write() as session:
+        names = dict(session.execute(select(Tag.id, Tag.name).where(Tag.id.in_(tag_ids))).all())
+        is_new = runs.hold_tags(session, tag_ids, runtime.clock.now(), names)
+    if is_new:
+        runtime.metrics.sync_guard_trips.labels("library").inc()
+        log.error("library.deletion_held", tags=len(tag_ids))

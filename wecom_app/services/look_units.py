@@ -1,6 +1,6 @@
 """The units of one relation as a look meets them: truth rows, cells, and what WeCom showed of each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,9 +21,9 @@ MIRRORED_ROWS = (
     .join(Tag, Tag.id == TABLE.c.tag_id)
     .join(TagGroup, TagGroup.id == Tag.group_id)
     .where(
-        TABLE.c.customer_id == bindparam("customer_id"),
+        TABLE.c.customer_id.in_(bindparam("customer_ids", expanding=True)),
         or_(
-            TABLE.c.relation_id == bindparam("relation_id"),
+            TABLE.c.relation_id.in_(bindparam("relation_ids", expanding=True)),
             (TABLE.c.relation_id == CUSTOMER_LEVEL) & (TagGroup.scope == "customer"),
         ),
         TagGroup.mirror != Mirror.NONE,
@@ -100,24 +100,51 @@ def load(
     session: Session, relation: Relation, observed: set[int], left_out: frozenset[int] = frozenset()
 ) -> dict[UnitKey, LookUnit]:
     """Return every unit of a mirrored group that has a row on this relation or was seen on it."""
-    rows = [row for row in _rows(session, relation) if row["tag_id"] not in left_out]
-    facts = load_facts(session, {*observed, *(row["tag_id"] for row in rows)})
+    return load_many(session, [(relation, observed)], left_out)[relation.id]
+
+
+def load_many(
+    session: Session, shown: Sequence[tuple[Relation, set[int]]], left_out: frozenset[int] = frozenset()
+) -> dict[int, dict[UnitKey, LookUnit]]:
+    """Return the units of several relations, by relation id; of each what was seen on it."""
+    rows = _rows(session, [relation for relation, _ in shown], left_out)
+    tag_ids = {row["tag_id"] for found in rows.values() for row in found}
+    facts = load_facts(session, tag_ids.union(*(observed for _, observed in shown)))
+    return {
+        relation.id: _units_of(relation, observed, rows.get(relation.customer_id, ()), facts)
+        for relation, observed in shown
+    }
+
+
+def _rows(session: Session, relations: Sequence[Relation], left_out: frozenset[int]) -> dict[int, list[Row]]:
+    """Return the truth and the cells of these relations, by customer."""
+    values = {
+        "customer_ids": sorted({relation.customer_id for relation in relations}),
+        "relation_ids": [relation.id for relation in relations],
+    }
+    found: dict[int, list[Row]] = {}
+    for row in session.connection().execute(MIRRORED_ROWS, values).mappings():
+        if row["tag_id"] not in left_out:
+            found.setdefault(row["customer_id"], []).append(dict(row))
+    return found
+
+
+def _units_of(
+    relation: Relation, observed: Iterable[int], rows: Iterable[Row], facts: TagFacts
+) -> dict[UnitKey, LookUnit]:
     units: dict[UnitKey, LookUnit] = {}
     for tag_id in observed:
         if facts.tags[tag_id].mirror != Mirror.NONE:
             _unit(units, facts, relation, tag_id).observed.add(tag_id)
     for row in rows:
+        if row["relation_id"] not in (relation.id, CUSTOMER_LEVEL):
+            continue
         unit = _unit(units, facts, relation, row["tag_id"])
         if row["relation_id"] == relation.id:
             unit.cells[row["tag_id"]] = row
         if facts.holds_truth(row["tag_id"], row["relation_id"]):
             unit.truth[row["tag_id"]] = row
     return units
-
-
-def _rows(session: Session, relation: Relation) -> list[Row]:
-    values = {"customer_id": relation.customer_id, "relation_id": relation.id}
-    return [dict(row) for row in session.connection().execute(MIRRORED_ROWS, values).mappings()]
 
 
 def _unit(units: dict[UnitKey, LookUnit], facts: TagFacts, relation: Relation, tag_id: int) -> LookUnit:

@@ -1,10 +1,10 @@
 """Applying what WeCom showed of a relation: the merge of every unit, adoption of people's edits, closing of cells.
 
-Called by `services.sync` after each `get`, in one transaction per customer.
+Called by `services.sync` after each `get`, in one transaction per customer; `bulk_looks` does the same for whole pages.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from wecom_app.domain.merge import Look, Merge, merge
 from wecom_app.domain.tagging import Source
 from wecom_app.domain.vocabulary import PUSHED, SourceKind
 from wecom_app.models import CustomerTag, Relation, Staff, SyncConflict, TagOperation
-from wecom_app.services import cells, look_units, sequence, tagging
+from wecom_app.services import cells, look_units, run_items, sequence, tagging
 from wecom_app.services.history import Act
 from wecom_app.services.library import NOBODY_ASKED, Fate
 from wecom_app.services.look_units import LookUnit, Row
@@ -60,21 +60,33 @@ def apply_look(
     suspects = _suspects(units) - fate.alive
     if suspects:
         return Outcome(unknown_tags=unknown, suspects=suspects)
-    state = look_units.relation_state(relation)
-    merges = {
-        key: merge(unit.truth_state(), unit.cell_states(state), state, Look(seq, frozenset(unit.observed)))
-        for key, unit in units.items()
-    }
-    _note_conflicts(session, relation, units, merges, now)
+    merges = merge_units(units, relation, Look(seq, frozenset()))
+    notes = conflict_rows(relation, units, merges, now)
+    if notes:
+        session.connection().execute(insert(SyncConflict), notes)
     if _adopt(session, relation, units, merges, queue=queue, now=now):
         units = look_units.load(session, relation, observed, fate.held)
     seen = sequence.draw(session)
     settled = [unit for key, unit in units.items() if key in merges and merges[key].skipped is None]
-    _settle(session, relation, settled, seen, now)
-    _confirm(session, [unit for unit in settled if merges[unit.key].confirmed], seen, now)
+    settle(session, [(relation, settled)], seen, now)
+    confirm(session, [unit for unit in settled if merges[unit.key].confirmed], seen, now)
     _keep_unseen(session, relation, [unit for key, unit in units.items() if key in merges and merges[key].skipped], now)
     relation.seen_seq = seen
     return Outcome(stale=len(settled) < len(merges), unknown_tags=unknown)
+
+
+def merge_units(units: Units, relation: Relation, look: Look) -> dict[UnitKey, Merge]:
+    """Return what the look means for each unit of one relation; what each unit showed stands in the unit."""
+    state = look_units.relation_state(relation)
+    return {
+        key: merge(unit.truth_state(), unit.cell_states(state), state, replace(look, observed=frozenset(unit.observed)))
+        for key, unit in units.items()
+    }
+
+
+def suspects_of(units: Units) -> frozenset[int]:
+    """Return the tags that were there at the last look and are not in this one."""
+    return _suspects(units)
 
 
 def _suspects(units: Units) -> frozenset[int]:
@@ -94,13 +106,14 @@ def _adopt(
     if not adopting:
         return False
     userid = session.execute(select(Staff.userid).where(Staff.id == relation.staff_id)).scalar_one()
-    changes = [change for key, found in adopting.items() for change in _changes(relation, units[key], found, userid)]
-    act = Act("wecom", actor_ref=userid, reason="在企业微信中修改")
-    tagging.apply(session, changes, act, queue=queue, now=now, observed_on=relation.id)
+    changes = [change for key, found in adopting.items() for change in changes_for(relation, units[key], found, userid)]
+    parent_id = run_items.parent_change_set(session, relation) if changes else None
+    act = Act("wecom", actor_ref=userid, reason="在企业微信中修改", parent_id=parent_id)
+    tagging.apply(session, changes, act, queue=queue, now=now, observed_on=[relation.id])
     return bool(changes)
 
 
-def _changes(relation: Relation, unit: LookUnit, found: Merge, userid: str) -> list[TagChange]:
+def changes_for(relation: Relation, unit: LookUnit, found: Merge, userid: str) -> list[TagChange]:
     """Return what makes the truth equal to what was adopted; who put on what the first link finds is not known."""
     assert found.adopted is not None
     ref = str(relation.id)
@@ -124,8 +137,9 @@ def _changes(relation: Relation, unit: LookUnit, found: Merge, userid: str) -> l
     ]
 
 
-def _note_conflicts(session: Session, relation: Relation, units: Units, merges: Merges, now: datetime) -> None:
-    rows = [
+def conflict_rows(relation: Relation, units: Units, merges: Merges, now: datetime) -> list[dict[str, Any]]:
+    """Return the rows of what people should know of."""
+    return [
         {
             "kind": note.kind.value,
             "customer_id": relation.customer_id,
@@ -139,11 +153,9 @@ def _note_conflicts(session: Session, relation: Relation, units: Units, merges: 
         for key, found in merges.items()
         for note in found.notes
     ]
-    if rows:
-        session.connection().execute(insert(SyncConflict), rows)
 
 
-def _confirm(session: Session, units: Iterable[LookUnit], seq: int, now: datetime) -> None:
+def confirm(session: Session, units: Iterable[LookUnit], seq: int, now: datetime) -> None:
     """A person at WeCom did what we want already: his act counts as one."""
     for unit in units:
         if unit.truth:
@@ -158,23 +170,27 @@ def _confirm(session: Session, units: Iterable[LookUnit], seq: int, now: datetim
             )
 
 
-def _settle(session: Session, relation: Relation, units: Iterable[LookUnit], seen: int, now: datetime) -> None:
+def settle(
+    session: Session, looked_at: Sequence[tuple[Relation, Sequence[LookUnit]]], seen: int, now: datetime
+) -> None:
     """Write the agreed state into the cells; close the operations that are done, reopen those that are not."""
     rows: list[Row] = []
-    agreed: list[int] = []
     open_wishes: list[dict[str, Any]] = []
-    for unit in units:
-        for tag_id in unit.tag_ids():
-            row = _settled(unit, relation, tag_id, seen, now)
-            rows.append(row)
-            if row["acked_ver"] >= row["ver"]:
-                agreed.append(tag_id)
-            elif unit.mirror in PUSHED and not row["dead"]:
-                open_wishes.append(cells.wish(relation, tag_id, row["ver"], now))
+    for relation, units in looked_at:
+        agreed: list[int] = []
+        for unit in units:
+            for tag_id in unit.tag_ids():
+                row = _settled(unit, relation, tag_id, seen, now)
+                rows.append(row)
+                if row["acked_ver"] < row["ver"]:
+                    wish = cells.wish(relation, tag_id, row["ver"], now)
+                    open_wishes += [wish] if unit.mirror in PUSHED and not row["dead"] else []
+                else:
+                    agreed.append(tag_id)
+        if agreed:
+            cells.close_operations(session, relation.id, "verified", None, now, tag_ids=agreed)
     upsert(session, CustomerTag, rows, cells.CELL_KEYS)
-    if agreed:
-        cells.close_operations(session, relation.id, "verified", None, now, tag_ids=agreed)
-    _reopen(session, relation, open_wishes, now)
+    _reopen(session, open_wishes, now)
 
 
 def _keep_unseen(session: Session, relation: Relation, units: Iterable[LookUnit], now: datetime) -> None:
@@ -204,13 +220,13 @@ def _settled(unit: LookUnit, relation: Relation, tag_id: int, seen: int, now: da
     return cell
 
 
-def _reopen(session: Session, relation: Relation, wishes: list[dict[str, Any]], now: datetime) -> None:
+def _reopen(session: Session, wishes: list[dict[str, Any]], now: datetime) -> None:
     """Give an operation to each open cell that has none."""
     if not wishes:
         return
-    has_one = set(
-        session.execute(
-            select(TagOperation.tag_id).where(TagOperation.relation_id == relation.id, cells.IS_OPEN)
-        ).scalars()
-    )
-    cells.open_operations(session, [wish for wish in wishes if wish["tag_id"] not in has_one], now)
+    relation_ids = {wish["relation_id"] for wish in wishes}
+    query = select(TagOperation.relation_id, TagOperation.tag_id)
+    rows = session.execute(query.where(TagOperation.relation_id.in_(relation_ids), cells.IS_OPEN))
+    has_one = {(relation_id, tag_id) for relation_id, tag_id in rows}
+    missing = [wish for wish in wishes if (wish["relation_id"], wish["tag_id"]) not in has_one]
+    cells.open_operations(session, missing, now)

@@ -22,6 +22,9 @@ class Metrics:
         self.csp_reports = self._counter("csp_reports", "Blocked by a browser, by directive", "directive")
         self.jobs = self._counter("jobs", "Jobs run, by kind and result", "kind", "result")
         self.operations_closed = self._counter("tag_operations_closed", "Tag operations ended, by their end", "result")
+        self.sync_runs = self._counter("sync_runs", "Runs of sync, by kind and end", "kind", "result")
+        self.sync_drift = self._counter("sync_drift", "Differences that full pulls found, by kind", "kind")
+        self.sync_guard_trips = self._counter("sync_guard_trips", "Runs that a guard has held, by kind", "kind")
         self.clock_skew = Gauge(
             f"{PREFIX}_clock_skew_seconds",
             "Receipt minus CreateTime, where out of bounds",

@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Integer, bindparam, cast, func, select, tuple_, update
+from sqlalchemy import Integer, bindparam, cast, exists, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from wecom_app.domain.vocabulary import PUSHED
-from wecom_app.models import Customer, CustomerTag, Relation, Staff, Tag, TagGroup, TagOperation
+from wecom_app.domain.vocabulary import PUSHED, SourceKind
+from wecom_app.models import Customer, CustomerTag, Deployment, Relation, Staff, Tag, TagGroup, TagOperation
 from wecom_app.services import cells, customers, sequence
 
 MAX_TRIES = 3
@@ -43,6 +43,8 @@ OPEN_CELLS = (
         Tag.wecom_tag_id.is_not(None),
         Tag.gone_at.is_(None),
         TagGroup.mirror.in_(PUSHED),
+        # What the first pull has found waits until somebody has seen what it would write.
+        or_(CustomerTag.source_kind != SourceKind.WECOM_LINK, ~exists().where(Deployment.link_held)),
     )
     .order_by(CustomerTag.relation_id, CustomerTag.tag_id)
 )

@@ -47,13 +47,16 @@ def confirm_half(session: Session, relation: Relation, now: datetime) -> None:
 def close_epoch(
     session: Session,
     relation: Relation,
-    lost_by: str,
+    lost_by: str | None,
     lost_at: datetime,
     now: datetime,
     *,
     event_id: int | None = None,
 ) -> None:
-    """End the relation; what was to be pushed to it is void, its own tags go, those of the customer stay."""
+    """End the relation; what was to be pushed to it is void, its own tags go, those of the customer stay.
+
+    `lost_by` is None where WeCom does not say who ended it.
+    """
     session.flush()
     act = Act("system", reason=ENDED, event_id=event_id)
     evidence = {"relation_id": relation.id, "lost_by": lost_by, "reason": ENDED}

@@ -106,6 +106,30 @@ def take_in(
         _settle(session, context, relation, row, observed)
 
 
+def differs(relation: Relation, follower: FollowUser, customer_name: str) -> bool:
+    """Return whether WeCom shows something else than stands here."""
+    return _there(follower, customer_name) != _here(relation, customer_name)
+
+
+def governed(session: Session, relation_ids: Sequence[int]) -> set[int]:
+    """Return the relations with an edit of ours that WeCom has not got yet."""
+    query = select(RemarkEdit.relation_id).where(
+        RemarkEdit.relation_id.in_(relation_ids), RemarkEdit.state.in_(GOVERNING)
+    )
+    return set(session.scalars(query))
+
+
+def columns(follower: FollowUser, customer_name: str) -> dict[str, Any]:
+    """Return what WeCom shows, as columns of a relation that is being made."""
+    there = _there(follower, customer_name)
+    return {
+        "remark": there["remark"] or None,
+        "description": there["description"] or None,
+        "remark_company": there["company"] or None,
+        "remark_mobiles": there["phones"],
+    }
+
+
 def is_written_here(session: Session, relation: Relation) -> bool:
     """Return whether the member has written a remark of his own here in this friendship."""
     query = select(RemarkEdit.wanted).where(

@@ -1,13 +1,29 @@
-"""The one sequence that orders intents, looks and pushes; always drawn while the customer's row is locked."""
+"""The one sequence that orders intents, looks and pushes; drawn while the customer's row is locked.
+
+A look at many customers at once draws alone instead: on PostgreSQL, where commits and numbers may come in different
+orders, it waits until everybody who holds a number has committed.
+"""
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 _SQLITE = text("UPDATE counter SET value = value + 1 WHERE name = 'sync' RETURNING value")
-_POSTGRESQL = text("SELECT nextval('sync_seq')")
+# The lock must be held before the number is drawn: a CTE that is referred to is evaluated first. The key is our own;
+# whoever draws under a customer's lock shares it, a look at many customers has it alone.
+_POSTGRESQL = text(
+    "WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(1513)) SELECT nextval('sync_seq') FROM held"
+)
+_ALONE = text("WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock(1513)) SELECT nextval('sync_seq') FROM held")
 
 
 def draw(session: Session) -> int:
     """Return the next number."""
     statement = _SQLITE if session.get_bind().dialect.name == "sqlite" else _POSTGRESQL
     return int(session.connection().execute(statement).scalar_one())
+
+
+def draw_alone(session: Session) -> int:
+    """Return the next number once every transaction that drew one is over; commit at once, hold no other lock."""
+    if session.get_bind().dialect.name == "sqlite":
+        return draw(session)
+    return int(session.connection().execute(_ALONE).scalar_one())

@@ -3,7 +3,7 @@
 Called by `services.sync` with every answer of `externalcontact/get`, in one transaction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select, update
@@ -39,15 +39,17 @@ def take_in(
 ) -> Seen:
     """Write down the answer; `seq` was drawn, and `generations` (relation → dirt) noted, before asking.
 
-    A relation that the answer does not name stays as it is: no relation is closed by one answer.
+    A relation that the answer does not name stays as it is, unless a completed pull of its member had not shown it
+    either: no relation is closed by one answer.
     """
     customers.lock(session, [customer_id])
     customers.update_details(session, customer_id, details, context.now)
     staff_ids = staff.ensure(session, [follower.userid for follower in details.follow_users], context.now)
-    seen = Seen()
+    seen, named = Seen(), set[int]()
     for follower in details.follow_users:
         relation = _relation(session, context, customer_id, staff_ids[follower.userid], follower)
         if relation is not None:
+            named.add(relation.id)
             remarks.take_in(session, context, relation, follower, details.name, seq)
         if relation is None or relation.life_seq > seq:
             seen.look_again = seen.look_again or relation is not None
@@ -69,7 +71,20 @@ def take_in(
         relation.pulled_gen = max(relation.pulled_gen, generations.get(relation.id, 0))
         if not relation.source_known and not relation.linked:
             _tag_source(session, context, relation)
+    if generations.keys() - named:
+        end_absent(session, context, customer_id, seq, staff_ids.values())
     return seen
+
+
+def end_absent(session: Session, context: Context, customer_id: int, seq: int, named: Collection[int] = ()) -> None:
+    """End the relations that a completed pull had not shown and that a single look taken later does not name either.
+
+    `named` holds the staff ids that the look did name; WeCom does not say who ended the friendship.
+    """
+    for relation in customers.live_relations(session, customer_id):
+        is_doubted = relation.absent_seq > max(relation.seen_seq, relation.life_seq)
+        if relation.staff_id not in named and is_doubted and seq > relation.absent_seq:
+            relations.close_epoch(session, relation, None, context.now, context.now, event_id=context.event_id)
 
 
 def _relation(

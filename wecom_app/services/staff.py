@@ -1,6 +1,6 @@
 """Staff members as we know them; WeCom spells a userid in any case, we join on lower case."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import bindparam, select
@@ -29,6 +29,12 @@ def ensure(session: Session, userids: Sequence[str], now: datetime) -> Mapping[s
 def find_ids(session: Session, userids: Sequence[str]) -> Mapping[str, int]:
     """Return the staff ids of the userids that are known, by lower-case userid."""
     return _ids(session, {userid.lower() for userid in userids})
+
+
+def userids(session: Session, staff_ids: Collection[int]) -> dict[int, str]:
+    """Return the userids of these members, by staff id."""
+    rows = session.execute(select(Staff.id, Staff.userid).where(Staff.id.in_(staff_ids)))
+    return {row.id: row.userid for row in rows}
 
 
 def unnamed(session: Session, staff_ids: Sequence[int]) -> list[str]:

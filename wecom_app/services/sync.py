@@ -27,6 +27,7 @@ from wecom_app.services.pushes import Answer, Push
 from wecom_app.services.runtime import Runtime
 from wecom_app.services.sightings import Seen
 
+NOT_A_CONTACT = 84061
 MAX_ROUNDS = 4
 """Looks in one run; what is still open then is left to the next run."""
 
@@ -63,7 +64,7 @@ def run(runtime: Runtime, args: JobArgs) -> None:
         try:
             details = runtime.wecom.get_contact(question.external_userid)
         except WeComGone as error:
-            _contact_gone(runtime, customer_id, error)
+            _contact_gone(runtime, customer_id, question, error)
             return
         runtime.crash_point("sync.after_look")
         seen, planned = _take_in(runtime, customer_id, question, details)
@@ -184,7 +185,13 @@ def _halve(runtime: Runtime, push: Push, error: WeComError) -> Answered:
     return [answered for half in push.halves() for answered in _send(runtime, half)]
 
 
-def _contact_gone(runtime: Runtime, customer_id: int, error: WeComError) -> None:
-    """WeCom has no such contact: nothing is closed by one answer, but what waits says why it waits."""
+def _contact_gone(runtime: Runtime, customer_id: int, question: Question, error: WeComError) -> None:
+    """WeCom has no such contact: one answer closes nothing, but what waits says why it waits.
+
+    It is the second answer where a completed pull had not shown the customer either.
+    """
     with runtime.write() as session:
+        customers.lock(session, [customer_id])
+        if error.errcode == NOT_A_CONTACT:
+            sightings.end_absent(session, library.context(runtime), customer_id, question.seq)
         pushes.note_reason(session, customer_id, error.message)

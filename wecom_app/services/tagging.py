@@ -3,7 +3,7 @@
 Called by event handlers, the API, and by sync when it takes over what a person did in WeCom.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -103,13 +103,14 @@ def apply(
     *,
     queue: JobQueue,
     now: datetime,
-    observed_on: int | None = None,
+    observed_on: Collection[int] = (),
     priority: int = 0,
+    ask: bool = True,
 ) -> Applied:
     """Carry out the wishes, in order, in the caller's transaction.
 
-    `observed_on` names the relation on which sync saw the values: its cells are left to sync. `priority` is the
-    pushing job's: what somebody waits for goes before what a batch did.
+    `observed_on` names the relations on which sync saw the values: their cells are left to sync. `priority` is the
+    pushing job's: what somebody waits for goes before what a batch did. Without `ask` the caller sees to the pushing.
     Raises InvalidInput for a tag that is unknown, archived, gone or of the wrong scope.
     """
     if not changes:
@@ -125,7 +126,9 @@ def apply(
         _write(session, units, EXPIRY, facts, queue=queue, now=now, expired=True)
         units = tag_units.load(session, customer_ids, facts)
     skipped = _decide_all(changes, facts, units, now)
-    change_set_id = _write(session, units, act, facts, queue=queue, now=now, observed_on=observed_on, priority=priority)
+    change_set_id = _write(
+        session, units, act, facts, queue=queue, now=now, observed_on=observed_on, priority=priority, ask=ask
+    )
     return Applied(change_set_id, tuple(skipped))
 
 
@@ -185,9 +188,10 @@ def _write(
     *,
     queue: JobQueue,
     now: datetime,
-    observed_on: int | None = None,
+    observed_on: Collection[int] = (),
     expired: bool = False,
     priority: int = 0,
+    ask: bool = True,
 ) -> int | None:
     """Write what was decided; return the change set's id, None where no tag changed."""
     touched = [unit for unit in units.values() if unit.is_touched]
@@ -202,7 +206,7 @@ def _write(
         return None
     change_set_id = history.record(session, new, act, now, expired=expired)
     customers.raise_version(session, sorted({unit.key.customer_id for unit in new}))
-    cells.fan_out(session, new, facts, queue=queue, now=now, observed_on=observed_on, priority=priority)
+    cells.fan_out(session, new, facts, queue=queue, now=now, observed_on=observed_on, priority=priority, ask=ask)
     return change_set_id
 
 

@@ -1,0 +1,289 @@
+"""A full pull finds what no callback told of, and ends nothing because of one answer."""
+
+import pytest
+
+from tests.flows.company import Company, open_company
+from tests.flows.pulling import (
+    GET,
+    MEMBERS,
+    PAGES,
+    befriend,
+    begin,
+    deafen,
+    go_live,
+    items,
+    mark,
+    pull,
+    states,
+    unmark,
+    view,
+)
+from tests.flows.test_mark_failures import MARK, edit, known_customer
+from wecom_app.clock import ManualClock
+from wecom_app.errors import Conflict
+from wecom_app.services import runs
+from wecom_app.services.runtime import SimulatedCrash
+
+
+@pytest.mark.both
+def test_a_pull_brings_every_customer_from_before_go_live_with_tags(company: Company) -> None:
+    company.simulator.act("admin", "group_create", group="兴趣", names=["护肤", "母婴"])
+    deafen(company)
+    old = befriend(company, "zhang", 3) + befriend(company, "wang", 2)
+    mark(company, "zhang", old[0], "护肤")
+    go_live(company)
+
+    run = pull(company)
+
+    assert run.state == "done"
+    assert company.tags_here(old[0]) == {"护肤"}
+    assert states(company) == dict.fromkeys(old, "active")
+    assert (run.counts["contacts"], run.counts["new"], run.counts["adopted"]) == (5, 5, 1)
+
+
+@pytest.mark.both
+def test_one_pull_is_enough_after_every_callback_was_lost(company: Company) -> None:
+    """Marks put on and taken off, friendships begun and ended: all of it unheard."""
+    keys = company.make_tags("护肤", "母婴")
+    kept, left = known_customer(company), known_customer(company)
+    edit(company, kept, add=keys[:1])
+    company.settle()
+    deafen(company)
+    mark(company, "zhang", kept, "母婴")
+    unmark(company, "zhang", kept, "护肤")
+    company.simulator.act("zhang", "delete_customer", external_userid=left)
+    (new,) = befriend(company, "wang", 1)
+
+    run = pull(company, seconds=30)
+
+    assert run.state == "done"
+    assert "母婴" in company.tags_here(kept)
+    assert "护肤" not in company.tags_here(kept)
+    assert states(company) == {kept: "active", left: "lost", new: "active"}
+    assert company.tags_here(kept) == company.tags_there(kept)
+    assert view(company, run.id).drift["pending"] == 0
+
+
+def test_at_rest_a_pull_writes_nothing_to_wecom_and_changes_no_tag(company: Company) -> None:
+    keys = company.make_tags("护肤")
+    customer = known_customer(company)
+    edit(company, customer, add=keys)
+    company.settle()
+    before = company.get(f"/customers/{customer}")
+    company.simulator.calls.clear()
+
+    run = pull(company, seconds=30)
+
+    assert (run.state, run.drift) == ("done", {"found": 0, "mended": 0, "pending": 0})
+    assert company.simulator.calls.of(MARK) == []
+    assert company.simulator.calls.of(GET) == []
+    assert company.get(f"/customers/{customer}") == before
+
+
+@pytest.mark.both
+def test_a_pull_goes_on_where_it_was_killed(database_url: str, clock: ManualClock) -> None:
+    company = open_company(database_url, clock)
+    deafen(company)
+    befriend(company, "zhang", 7)
+    go_live(company)
+    company.simulator.faults.put({"callbacks": {"loss": 1.0}, "batch_page_size": 2})
+    run_id = begin(company)
+    for point in ("pull.after_members", "pull.after_page", "pull.after_slice", "pull.before_commit", "pull.after_step"):
+        _crash_at(company, point)
+        company.clock.advance(700)
+    company.settle_later(60)
+
+    run = view(company, run_id)
+    assert run.state == "done"
+    assert len(states(company)) == 7
+    assert run.counts["pages"] == 4 + 2  # zhang's four and one of each colleague: none was counted twice
+    company.close()
+
+
+def _crash_at(company: Company, point: str) -> None:
+    def crash(name: str) -> None:
+        if name == point:
+            raise SimulatedCrash(name)
+
+    company.crash_hook = crash
+    with pytest.raises(SimulatedCrash):
+        company.settle_later(30)
+    company.crash_hook = None
+    company.restart()
+
+
+@pytest.mark.parametrize("answer", ["empty", "short", "refused", "unreachable", "html"])
+def test_an_answer_that_hides_customers_ends_no_friendship(company: Company, answer: str) -> None:
+    customers = [known_customer(company) for _ in range(3)]
+    deafen(company)
+    kinds = {
+        "empty": {"kind": "silent_ok"},
+        "short": {"kind": "partial"},
+        "refused": {"errcode": 84061},
+        "unreachable": {"kind": "down", "times": 3},
+        "html": {"kind": "html", "times": 3},
+    }
+    company.simulator.faults.add(PAGES, **kinds[answer])
+
+    run = pull(company, seconds=600)
+
+    assert run.state == "done"
+    assert states(company) == dict.fromkeys(customers, "active")
+
+
+def test_an_empty_list_of_members_stops_the_pull(company: Company) -> None:
+    customer = known_customer(company)
+    company.simulator.faults.add(MEMBERS, "silent_ok")
+
+    run = pull(company)
+
+    assert run.state == "failed"
+    assert "名单是空的" in (run.reason or "")
+    assert states(company) == {customer: "active"}
+
+
+@pytest.mark.parametrize("errcode", [84061, 701008])
+def test_a_member_who_cannot_be_read_is_shown_and_keeps_his_customers(company: Company, errcode: int) -> None:
+    customer = known_customer(company)
+    company.simulator.faults.add(PAGES, "errcode", errcode=errcode)
+    company.simulator.faults.add(GET, "errcode", errcode=84061)
+
+    run = pull(company, seconds=60)
+
+    assert [item.subject for item in items(company, run.id, "unreadable")] == ["zhang", "wang", "chen"][
+        : run.counts["members"]
+    ]
+    assert states(company) == {customer: "active"}
+
+
+def test_pages_that_go_round_in_circles_are_given_up(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    customer = known_customer(company)
+    asked = []
+    gateway = company.runtime.wecom
+    read = gateway.list_contacts
+
+    def circling(userids: list[str], cursor: str | None = None, limit: int = 100) -> object:
+        asked.append(cursor)
+        found = read(userids, None)
+        following = {None: "a", "a": "b", "b": "c", "c": "a"}[cursor]
+        return type(found)(found.contacts, following)
+
+    monkeypatch.setattr(gateway, "list_contacts", circling)
+
+    run = pull(company, seconds=60)
+
+    assert run.state == "done"
+    assert len(asked) < 60
+    assert items(company, run.id, "failed")
+    assert states(company) == {customer: "active"}
+
+
+@pytest.mark.both
+def test_more_endings_than_a_tenth_wait_for_a_person_and_happen_once_he_agrees(company: Company) -> None:
+    deafen(company)
+    customers = befriend(company, "zhang", 25)
+    go_live(company)
+    pull(company)
+    for external_userid in customers[:22]:
+        company.simulator.act("zhang", "delete_customer", external_userid=external_userid)
+
+    run = pull(company, seconds=30)
+
+    assert run.state == "held"
+    assert run.guard["deletions"]["absent"] == 22
+    assert set(states(company).values()) == {"active"}
+    company.simulator.act("zhang", "add", external_userid=customers[0])
+    with company.runtime.write() as session:
+        runs.approve(session, company.runtime.queue, run.id, "admin")
+    company.settle_later(60)
+    assert view(company, run.id).state == "done"
+    assert sorted(states(company).values()).count("lost") == 21
+
+
+def test_a_rejected_run_ends_nothing(company: Company) -> None:
+    deafen(company)
+    customers = befriend(company, "zhang", 22)
+    go_live(company)
+    pull(company)
+    for external_userid in customers:
+        company.simulator.act("zhang", "delete_customer", external_userid=external_userid)
+    run = pull(company)
+
+    with company.runtime.write() as session:
+        runs.reject(session, run.id, "admin", company.clock.now())
+    company.settle_later(60)
+
+    assert view(company, run.id).state == "stopped"
+    assert set(states(company).values()) == {"active"}
+
+
+@pytest.mark.both
+def test_a_wipe_of_marks_waits_for_a_person_and_can_be_undone_once_it_happened(company: Company) -> None:
+    company.simulator.act("admin", "group_create", group="兴趣", names=["护肤"])
+    deafen(company)
+    customers = befriend(company, "zhang", 22)
+    for external_userid in customers:
+        mark(company, "zhang", external_userid, "护肤")
+    go_live(company)
+    pull(company)
+    for external_userid in customers:
+        unmark(company, "zhang", external_userid, "护肤")
+
+    run = pull(company, seconds=30)
+
+    assert run.state == "held"
+    assert run.guard["deletions"]["removals"] == 22
+    assert company.tags_here(customers[0]) == {"护肤"}
+    with company.runtime.write() as session:
+        runs.approve(session, company.runtime.queue, run.id, "admin")
+    company.settle_later(60)
+    assert company.tags_here(customers[0]) == set()
+
+    with company.runtime.write() as session:
+        undo_id = runs.start_undo(session, company.runtime.queue, run.id, "admin", company.clock.now()).id
+    company.settle_later(60)
+    assert view(company, undo_id).state == "done"
+    assert view(company, undo_id).counts["restored"] == 22
+    assert company.tags_there(customers[0]) == {"护肤"} == company.tags_here(customers[0])
+
+
+@pytest.mark.both
+def test_the_first_link_pushes_nothing_before_its_preview_was_approved(company: Company) -> None:
+    company.simulator.act("admin", "group_create", group="兴趣", names=["护肤"])
+    deafen(company)
+    (shared,) = befriend(company, "zhang", 1)
+    company.simulator.act("wang", "add", external_userid=shared)
+    mark(company, "zhang", shared, "护肤")
+    go_live(company)
+    company.simulator.calls.clear()
+
+    run = pull(company, seconds=30)
+
+    assert run.state == "held"
+    assert run.guard["first_link"]["push_relations"] == 1
+    assert company.simulator.calls.of(MARK) == []
+    with company.runtime.write() as session:
+        runs.approve(session, company.runtime.queue, run.id, "admin")
+    company.settle_later(30)
+    assert view(company, run.id).state == "done"
+    assert company.tags_there(shared, "wang") == {"护肤"}
+
+
+def test_there_is_one_pull_at_a_time_and_it_can_be_stopped_and_resumed(company: Company) -> None:
+    deafen(company)
+    befriend(company, "zhang", 3)
+    go_live(company)
+    run_id = begin(company)
+    with pytest.raises(Conflict):
+        begin(company)
+
+    with company.runtime.write() as session:
+        runs.stop(session, run_id, "admin", company.clock.now())
+    company.settle()
+    assert states(company) == {}
+    with company.runtime.write() as session:
+        runs.resume(session, company.runtime.queue, run_id, "admin")
+    company.settle()
+
+    assert view(company, run_id).state == "done"
+    assert len(states(company)) == 3

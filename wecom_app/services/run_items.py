@@ -1,0 +1,71 @@
+"""What a run of sync found, line by line: a bounded number of notes, and all of what waits for an answer.
+
+Written by `pulls`, `bulk_looks` and `library`; read by `runs`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from wecom_app.models import Relation, SyncRun, SyncRunItem
+from wecom_app.services.upsert import insert_ignore
+
+MOST_NOTED = 200
+"""Lines of one kind that are only to be seen; what waits for an answer is kept in full."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """`kind`: removal, absent, tag_gone, unreadable, failed or adopted; `subject` is what it is about, once a run."""
+
+    kind: str
+    subject: str
+    relation_id: int | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    waits: bool = False
+    """Whether a person or a second look decides; otherwise it is a note."""
+
+
+def add(session: Session, run_id: int, items: Sequence[Item]) -> None:
+    """Write lines down, each once; notes only while there are few of their kind."""
+    room = {item.kind: 0 for item in items if not item.waits}
+    for kind in room:
+        query = select(func.count()).where(SyncRunItem.run_id == run_id, SyncRunItem.kind == kind)
+        room[kind] = MOST_NOTED - session.execute(query).scalar_one()
+    rows = []
+    for item in items:
+        if not item.waits:
+            room[item.kind] -= 1
+            if room[item.kind] < 0:
+                continue
+        rows.append(
+            {
+                "run_id": run_id,
+                "kind": item.kind,
+                "subject": item.subject[:80],
+                "relation_id": item.relation_id,
+                "detail": dict(item.detail),
+                "state": "waiting" if item.waits else "noted",
+                "asked_seq": 0,
+            }
+        )
+    insert_ignore(session, SyncRunItem, rows, ["run_id", "kind", "subject"])
+
+
+def parent_change_set(session: Session, relation: Relation) -> int | None:
+    """Return the change set of the run on whose behalf a relation is being looked at; None where nobody asked."""
+    query = (
+        select(SyncRun.change_set_id)
+        .join(SyncRunItem, SyncRunItem.run_id == SyncRun.id)
+        .where(
+            SyncRunItem.relation_id == relation.id,
+            SyncRunItem.state == "asked",
+            SyncRunItem.asked_seq > relation.seen_seq,
+        )
+        .order_by(SyncRunItem.id.desc())
+        .limit(1)
+    )
+    return session.execute(query).scalar_one_or_none()
