@@ -1,7 +1,8 @@
-"""`sync`: the agreement with WeCom from a terminal: what could not be pushed, and another attempt at it."""
+"""`sync`: the agreement with WeCom from a terminal: runs, what could not be pushed, and another attempt at it."""
 
 import click
 
+from wecom_app.cli import sync_runs
 from wecom_app.cli.common import with_store
 from wecom_app.cli.repair import each
 from wecom_app.cli.tables import echo_json, echo_table
@@ -16,7 +17,11 @@ as_json = click.option("--json", "as_json", is_flag=True, help="输出 JSON，�
 
 @click.group("sync")
 def sync_group() -> None:
-    """与企业微信的同步：查看推送失败的标签，并重新推送。"""
+    """与企业微信的同步：全量同步、确认与撤销、推送失败的标签。"""
+
+
+for command in sync_runs.COMMANDS:
+    sync_group.add_command(command)
 
 
 @sync_group.command("failures")

@@ -76,6 +76,28 @@ def revive_all(
     return Revived(revived, people, cursor)
 
 
+def push_waiting(store: Store, *, after_id: int | None = None, limit: int = MOST_AT_ONCE) -> Revived:
+    """Have customers pushed whose tags are still to be written to WeCom, at most `limit` of them."""
+    asked, people, cursor = 0, 0, after_id or 0
+    while people < limit:
+        query = (
+            select(TagOperation.customer_id, func.count())
+            .where(cells.IS_OPEN, TagOperation.customer_id > cursor)
+            .group_by(TagOperation.customer_id)
+            .order_by(TagOperation.customer_id)
+            .limit(min(BATCH, limit - people))
+        )
+        with store.read() as session:
+            found = session.execute(query).all()
+        if not found:
+            return Revived(asked, people)
+        with store.write() as session:
+            for customer_id, _ in found:
+                cells.request_sync(session, store.queue, customer_id)
+        asked, people, cursor = asked + sum(number for _, number in found), people + len(found), found[-1][0]
+    return Revived(asked, people, cursor)
+
+
 def _revive(session: Session, store: Store, customer_id: int, reason: str | None) -> int:
     found = pushes.revive(session, customer_id, reason=reason)
     if found:

@@ -248,6 +248,13 @@ def get_run(session: Session, run_id: int, now: datetime, budget: Sequence[ApiBu
     return view(session, run, now, budget)
 
 
+def last_pull(session: Session, now: datetime) -> RunView | None:
+    """Return the last full pull that has compared both sides, or None before the first."""
+    query = select(SyncRun).where(SyncRun.kind == "pull", SyncRun.phase.in_(("ask", "release")))
+    run = session.scalars(query.order_by(SyncRun.id.desc()).limit(1)).first()
+    return None if run is None else view(session, run, now)
+
+
 def list_runs(
     session: Session, now: datetime, *, state: str | None = None, before_id: int | None = None, limit: int = 50
 ) -> list[RunView]:

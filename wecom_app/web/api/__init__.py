@@ -16,6 +16,7 @@ from wecom_app.web.api import (
     profile_fields,
     repair,
     sync,
+    sync_runs,
     tags,
 )
 from wecom_app.web.api.endpoint import PREFIX, serve
@@ -31,6 +32,7 @@ ENDPOINTS = (
     *content.ENDPOINTS,
     *repair.ENDPOINTS,
     *sync.ENDPOINTS,
+    *sync_runs.ENDPOINTS,
     *bot.ENDPOINTS,
 )
 

@@ -1,0 +1,284 @@
+"""`sync pull|push|status|approve|reject|stop|resume|undo`: full pulls from a terminal, beside a running system.
+
+They only ask: `serve` or `worker` does the work, and `--follow` shows how far it is.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+
+import click
+from sqlalchemy.orm import Session
+
+from wecom_app.cli.common import fail, with_store
+from wecom_app.cli.tables import echo_json, echo_table, moment
+from wecom_app.config import Settings
+from wecom_app.models import SyncRun
+from wecom_app.services import revival, runs
+from wecom_app.services.revival import Revived
+from wecom_app.services.runs import KIND_WORDS, RunView
+from wecom_app.services.runtime import Store
+from wecom_app.web.api.schemas import Page
+from wecom_app.web.api.schemas_sync import RunItemOut, RunOut
+from wecom_app.web.api.sync_runs import item_out, run_out
+
+STATE_WORDS: Mapping[str, str] = {
+    "queued": "等待开始",
+    "running": "进行中",
+    "held": "等待确认",
+    "done": "已完成",
+    "failed": "失败",
+    "stopped": "已停止",
+}
+PHASE_WORDS: Mapping[str, str] = {
+    "start": "读取成员名单",
+    "pages": "读取客户",
+    "compare": "核对缺少的客户",
+    "ask": "逐个复核",
+    "release": "推送标签",
+    "undo": "撤销",
+}
+ITEM_WORDS: Mapping[str, str] = {
+    "removal": "标签不见了",
+    "absent": "客户不见了",
+    "tag_gone": "标签已删除",
+    "unreadable": "成员读不到",
+    "failed": "没读完",
+    "adopted": "已采纳",
+}
+GUARD_WORDS: Mapping[str, str] = {
+    "absent": "将复核并解除的好友关系",
+    "relations": "现有好友关系",
+    "removals": "将移除的标签（每位成员名下各算一个）",
+    "marks": "现有标签（每位成员名下各算一个）",
+    "tags": "将停用的标签",
+    "customers": "读到的客户",
+    "adopted": "已采纳的标签",
+    "push_relations": "将写入的好友关系",
+    "push_marks": "将写入的标签",
+    "push_seconds": "写入约需秒数",
+}
+COUNT_WORDS: Mapping[str, str] = {
+    "members": "成员",
+    "contacts": "客户",
+    "new": "新增好友关系",
+    "adopted": "采纳标签",
+    "removals": "不见的标签",
+    "absent": "不见的客户",
+    "asked": "单独复核",
+    "unreadable": "读不到的成员",
+    "pages": "页",
+    "restored": "已恢复",
+    "kept": "保持现状",
+    "buried": "已停用标签",
+}
+BY = "命令行"
+POLL_S = 1.0
+
+as_json = click.option("--json", "as_json", is_flag=True, help="输出 JSON，字段与接口相同。")
+follow = click.option("--follow", is_flag=True, help="显示进度，直到结束或等待确认。")
+one_run = click.argument("run_id", metavar="编号", type=click.IntRange(1, 2**63 - 1))
+
+
+@click.command("pull")
+@follow
+@as_json
+@with_store
+def pull(settings: Settings, store: Store, follow: bool, as_json: bool) -> None:
+    """开始一次全量同步：读取每位成员的全部客户，核对标签与好友关系。"""
+    now = store.clock.now()
+    _steer(settings, store, lambda session: runs.start_pull(session, store.queue, BY, now), as_json, follow)
+
+
+@click.command("push")
+@as_json
+@with_store
+def push(_settings: Settings, store: Store, as_json: bool) -> None:
+    """立即推送所有还没写到企业微信的标签。"""
+    done = Revived(0, 0)
+    while True:
+        found = revival.push_waiting(store, after_id=done.next_cursor)
+        done = Revived(done.cells + found.cells, done.customers + found.customers, found.next_cursor)
+        if done.next_cursor is None:
+            break
+        click.echo(f"{done.customers} 位客户…", err=True)
+    if as_json:
+        echo_json({"cells": done.cells, "customers": done.customers})
+    else:
+        click.echo(f"已排队推送 {done.cells} 个标签（{done.customers} 位客户）" if done.cells else "没有等待推送的标签")
+
+
+@click.command("status")
+@click.argument("run_id", metavar="[编号]", type=click.IntRange(1, 2**63 - 1), required=False)
+@click.option("--items", is_flag=True, help="列出明细与预览。")
+@follow
+@as_json
+@with_store
+def status(settings: Settings, store: Store, run_id: int | None, items: bool, follow: bool, as_json: bool) -> None:
+    """同步进行得怎样；给出编号看一次的详情，不给则列出最近几次。"""
+    if run_id is None:
+        _show_recent(settings, store, as_json)
+    elif items:
+        _show_items(store, run_id, as_json)
+    else:
+        if follow:
+            _follow(store, run_id)
+        _show(settings, store, run_id, as_json)
+
+
+@click.command("approve")
+@one_run
+@follow
+@as_json
+@with_store
+def approve(settings: Settings, store: Store, run_id: int, follow: bool, as_json: bool) -> None:
+    """确认一次等待确认的同步：执行预览里仍然成立的内容。"""
+    _steer(settings, store, lambda session: runs.approve(session, store.queue, run_id, BY), as_json, follow)
+
+
+@click.command("reject")
+@one_run
+@as_json
+@with_store
+def reject(settings: Settings, store: Store, run_id: int, as_json: bool) -> None:
+    """拒绝一次等待确认的同步：待确认的内容都不执行。"""
+    _steer(settings, store, lambda session: runs.reject(session, run_id, BY, store.clock.now()), as_json)
+
+
+@click.command("stop")
+@one_run
+@as_json
+@with_store
+def stop(settings: Settings, store: Store, run_id: int, as_json: bool) -> None:
+    """停止一次进行中的同步，之后可以用 resume 继续。"""
+    _steer(settings, store, lambda session: runs.stop(session, run_id, BY, store.clock.now()), as_json)
+
+
+@click.command("resume")
+@one_run
+@follow
+@as_json
+@with_store
+def resume(settings: Settings, store: Store, run_id: int, follow: bool, as_json: bool) -> None:
+    """从停下的地方继续一次同步。"""
+    _steer(settings, store, lambda session: runs.resume(session, store.queue, run_id, BY), as_json, follow)
+
+
+@click.command("undo")
+@one_run
+@follow
+@as_json
+@with_store
+def undo(settings: Settings, store: Store, run_id: int, follow: bool, as_json: bool) -> None:
+    """撤销一次全量同步改动的标签；之后又有改动的保持现状。"""
+    now = store.clock.now()
+    _steer(settings, store, lambda session: runs.start_undo(session, store.queue, run_id, BY, now), as_json, follow)
+
+
+COMMANDS: tuple[click.Command, ...] = (pull, push, status, approve, reject, stop, resume, undo)
+
+
+def _steer(
+    settings: Settings, store: Store, act: Callable[[Session], SyncRun], as_json: bool, follow: bool = False
+) -> None:
+    with store.write() as session:
+        run_id = act(session).id
+    if follow:
+        _follow(store, run_id)
+    _show(settings, store, run_id, as_json)
+
+
+def _follow(store: Store, run_id: int) -> None:
+    """Show a progress bar until the run is over or waits for a person; fail where it failed."""
+    with click.progressbar(length=1000, label=f"同步 {run_id}", file=sys.stderr) as bar:
+        while True:
+            found = _read(store, run_id)
+            share = found.progress.done / found.progress.total if found.progress.total else 0.0
+            bar.label = f"同步 {run_id}：{PHASE_WORDS.get(found.phase, found.phase)}"
+            bar.update(max(0, min(1000, int(share * 1000)) - bar.pos))
+            if found.state not in ("queued", "running"):
+                break
+            store.clock.sleep_until(store.clock.monotonic() + POLL_S)
+    if found.state == "failed":
+        fail(found.reason or "同步失败")
+
+
+def _read(store: Store, run_id: int) -> RunView:
+    with store.read() as session:
+        return runs.get_run(session, run_id, store.clock.now())
+
+
+def _show(settings: Settings, store: Store, run_id: int, as_json: bool) -> None:
+    found = _read(store, run_id)
+    if as_json:
+        echo_json(run_out(found))
+        return
+    click.echo(f"编号：{found.id}（{KIND_WORDS[found.kind]}，{STATE_WORDS[found.state]}）")
+    if found.state in ("queued", "running"):
+        click.echo(f"进度：{PHASE_WORDS.get(found.phase, found.phase)} {_progress(found)}")
+    click.echo(f"开始：{moment(found.started_at or found.created_at, settings.time_zone)}，由 {found.asked_by} 发起")
+    if found.reason:
+        click.echo(f"说明：{found.reason}")
+    for name, number in found.counts.items():
+        if number:
+            click.echo(f"{COUNT_WORDS.get(name, name)}：{number}")
+    click.echo("两边差异：发现 {found}，已处理 {mended}，待处理 {pending}".format(**found.drift))
+    if found.state == "held":
+        _show_guard(found)
+
+
+def _show_guard(found: RunView) -> None:
+    for facts in found.guard.values():
+        if not facts.get("approved"):
+            for name, number in facts.items():
+                click.echo(f"待确认 · {GUARD_WORDS.get(name, name)}：{'未知' if number is None else number}")
+    click.echo(f"预览：wecom-app sync status {found.id} --items")
+    click.echo(f"确认：wecom-app sync approve {found.id}，拒绝：wecom-app sync reject {found.id}")
+
+
+def _progress(found: RunView) -> str:
+    if not found.progress.total:
+        return ""
+    eta = "" if found.progress.eta_s is None else f"，约还需 {found.progress.eta_s} 秒"
+    return f"{found.progress.done}/{found.progress.total}{eta}"
+
+
+def _show_recent(settings: Settings, store: Store, as_json: bool) -> None:
+    with store.read() as session:
+        found = runs.list_runs(session, store.clock.now(), limit=10)
+    if as_json:
+        echo_json(Page[RunOut](items=[run_out(view) for view in found], next_cursor=None))
+        return
+    if not found:
+        click.echo("还没有同步过：用 wecom-app sync pull 开始第一次")
+        return
+    head = ("编号", "类别", "状态", "开始", "客户", "差异", "说明")
+    rows = [
+        (
+            str(view.id),
+            KIND_WORDS[view.kind],
+            STATE_WORDS[view.state],
+            moment(view.started_at or view.created_at, settings.time_zone),
+            str(view.counts.get("contacts", 0)),
+            str(view.drift["found"]),
+            view.reason or "",
+        )
+        for view in found
+    ]
+    echo_table(head, rows)
+
+
+def _show_items(store: Store, run_id: int, as_json: bool) -> None:
+    after: int | None = None
+    items: list[RunItemOut] = []
+    while True:
+        with store.read() as session:
+            found = runs.list_items(session, run_id, after_id=after, limit=500)
+        items += [item_out(view) for view in found]
+        if len(found) < 500:
+            break
+        after = found[-1].id
+    if as_json:
+        echo_json(Page[RunItemOut](items=items, next_cursor=None))
+        return
+    rows = [(ITEM_WORDS[item.kind], item.subject, item.state, str(item.detail)) for item in items]
+    echo_table(("类别", "对象", "状态", "详情"), rows)
