@@ -85,6 +85,16 @@ def list_dimensions(session: Session, *, archived: bool = False) -> list[TagDime
     return list(session.scalars(select(TagDimension).where(here).order_by(TagDimension.position, TagDimension.key)))
 
 
+def count_groups(session: Session) -> dict[str, int]:
+    """Return how many live groups stand in each dimension; those without any are left out."""
+    query = (
+        select(TagGroup.dimension, func.count())
+        .where(TagGroup.archived_at.is_(None), TagGroup.gone_at.is_(None))
+        .group_by(TagGroup.dimension)
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
 def get(session: Session, key: str) -> TagDimension:
     """Return the dimension in use with this key; raise NotFound."""
     found = _find(session, key)

@@ -103,7 +103,7 @@ def edit_tag(session: Session, key: str, changes: TagChanges, version: int | Non
 
 def check_group(session: Session, group: TagGroup, values: Mapping[str, Any]) -> None:
     """Raise what speaks against an edit of a group."""
-    _check_common(values)
+    check_texts(values)
     if "name" in values:
         _check_owner(group)
         taxonomy.free_group_name(session, values["name"])
@@ -119,7 +119,7 @@ def check_group(session: Session, group: TagGroup, values: Mapping[str, Any]) ->
 
 def check_tag(session: Session, tag: Tag, group: TagGroup, values: Mapping[str, Any]) -> None:
     """Raise what speaks against an edit of a tag."""
-    _check_common(values)
+    check_texts(values)
     if "name" in values:
         _check_owner(tag)
         taxonomy.free_tag_name(session, group, values["name"])
@@ -235,7 +235,8 @@ def check_version(one: Tag | TagGroup, version: int | None) -> None:
         raise StaleEdit(details={"version": one.version})
 
 
-def _check_common(values: Mapping[str, Any]) -> None:
+def check_texts(values: Mapping[str, Any]) -> None:
+    """Raise InvalidInput for texts that are too long, or a life that is none."""
     ttl_days = values.get("ttl_days")
     wrong = {
         "description": len(values.get("description", "")) > MAX_DESCRIPTION and f"不超过 {MAX_DESCRIPTION} 字",

@@ -15,6 +15,8 @@ from wecom_app.web.admin import (
     notices,
     profile_fields,
     roles,
+    tag_dimensions,
+    tags,
     words,
 )
 from wecom_app.web.session import current_session
@@ -27,7 +29,7 @@ def make_blueprint() -> Blueprint:
     blueprint.context_processor(_surroundings)
     for name, filter_ in words.FILTERS.items():
         blueprint.add_app_template_filter(filter_, name)
-    for pages in (home, customers, profile_fields, content, content_parts, roles):
+    for pages in (home, customers, profile_fields, content, content_parts, roles, tags, tag_dimensions):
         pages.register(blueprint)
     return blueprint
 

@@ -57,6 +57,7 @@ GROUPS: tuple[Group, ...] = (
         "运营",
         (
             Entry("customers", "客户", "admin.customers", frozenset({Role.ADMIN, Role.AUDITOR, Role.LEADER})),
+            Entry("tags", "标签库", "admin.tags", frozenset({Role.ADMIN, Role.AUDITOR})),
             Entry("profile_fields", "客户资料字段", "admin.profile_fields", frozenset({Role.ADMIN, Role.AUDITOR})),
             Entry("content", "内容库", "admin.content", frozenset({Role.ADMIN, Role.AUDITOR})),
         ),

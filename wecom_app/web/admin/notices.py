@@ -12,7 +12,7 @@ from flask import redirect, request, url_for
 from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response
 
-OF = re.compile(r"[0-9a-z_]{1,40}")
+OF = re.compile(r"[0-9a-z_.]{1,200}")
 """The id or key of what was changed."""
 
 
@@ -44,6 +44,15 @@ KINDS: Mapping[str, NoticeKind] = {
     "field.archived": NoticeKind("字段已停用，填过的内容仍保留", "admin.profile_fields_restore", "key"),
     "field.restored": NoticeKind("字段已恢复，排在最后"),
     "field.moved": NoticeKind("顺序已调整"),
+    "tags.group_created": NoticeKind("标签组已新建，正在同步到企业微信"),
+    "tags.created": NoticeKind("标签已添加，正在同步到企业微信"),
+    "tags.saved": NoticeKind("修改已保存"),
+    "tags.moved": NoticeKind("顺序已调整"),
+    "tags.archived": NoticeKind("标签已归档，不再打给客户", "admin.tags_restore", "key"),
+    "tags.group_archived": NoticeKind("标签组已归档，不再打给客户", "admin.tags_group_restore", "key"),
+    "tags.dimension_created": NoticeKind("维度已新建"),
+    "tags.dimension_archived": NoticeKind("维度已归档", "admin.tags_dimension_restore", "key"),
+    "tags.restored": NoticeKind("已恢复"),
     "roles.saved": NoticeKind("角色已保存，立即生效"),
     "undo.all": NoticeKind("已撤销，标签恢复到修改之前"),
     "undo.some": NoticeKind("已撤销一部分；之后又改过的标签保持现状"),

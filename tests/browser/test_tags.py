@@ -1,0 +1,52 @@
+"""The tag library by real clicks: make a group, rename a tag, archive it and take that back."""
+
+import pytest
+
+from tests.browser.conftest import OpenWindow
+from tests.browser.site import Site
+from tests.browser.window import Look
+
+DESK = Look(width=1280, height=900)
+pytestmark = pytest.mark.slow
+
+
+def test_a_group_is_made_a_tag_renamed_archived_and_brought_back(site: Site, window: OpenWindow) -> None:
+    page = window(roles=("admin",), look=DESK).open("/admin/tags")
+    page.page.get_by_role("link", name="新建第一个标签组").click()
+    page.page.get_by_label("名称").fill("客户意向")
+    page.page.get_by_label("标签", exact=True).fill("高意向\n观望")
+    page.press("保存")
+    page.shows("标签组已新建")
+    site.settle()
+    page.page.get_by_role("link", name="观望", exact=True).click()
+    page.page.get_by_label("名称").fill("再看看")
+    page.press("保存")
+    page.shows("修改已保存")
+    site.settle()
+    assert {tag["name"] for tag in site.get("/tags")["items"]} == {"高意向", "再看看"}
+    page.press("归档「再看看」")
+    page.shows("标签已归档")
+    assert [tag["name"] for tag in site.get("/tags")["items"]] == ["高意向"]
+    page.press("撤销")
+    page.shows("已恢复")
+    assert {tag["name"] for tag in site.get("/tags")["items"]} == {"高意向", "再看看"}
+    assert page.violations() == []
+
+
+@pytest.mark.parametrize("look", [DESK, Look(1280, 900, dark=True), Look(375, 760), Look(375, 760, dark=True)])
+def test_the_library_is_accessible_and_fits_every_width(site: Site, window: OpenWindow, look: Look) -> None:
+    (key,) = site.make_tags("护肤" * 10, group="很长的标签组名称" * 3)
+    site.scan("林晓芸", tags=[key])
+    group = site.get("/tags")["items"][0]["group"]
+    page = window(roles=("admin",), look=look)
+    for path in (
+        "/admin/tags",
+        "/admin/tags?q=没有的",
+        "/admin/tags/groups/new",
+        "/admin/tags/dimensions",
+        f"/admin/tags/groups/{group}",
+        f"/admin/tags/items/{key}",
+    ):
+        page.open(path)
+        assert page.violations() == [], path
+        assert page.overflow() == 0, path

@@ -1,0 +1,158 @@
+"""The forms of the tag library: what they show, what was typed, and the words of their choices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from wecom_app.domain.vocabulary import LIFECYCLE_WORDS, EditableBy, Lifecycle, Mirror, Scope, Selection
+from wecom_app.errors import AppError, InvalidInput, StaleEdit
+from wecom_app.models import Tag, TagGroup
+from wecom_app.services.library_edits import GroupChanges, TagChanges
+
+SELECTION_WORDS = {Selection.MULTI: "多选：可以同时有几个", Selection.SINGLE: "单选：最多有一个"}
+SELECTION_SHORT = {Selection.MULTI: "多选", Selection.SINGLE: "单选"}
+SCOPE_WORDS = {Scope.CUSTOMER: "客户：所有成员看到的一样", Scope.RELATION: "好友关系：每位成员各打各的"}
+MIRROR_WORDS = {
+    Mirror.TWO_WAY: "双向同步",
+    Mirror.PUSH: "推送到企业微信",
+    Mirror.PULL: "以企业微信为准",
+    Mirror.NONE: "只在本系统",
+}
+EDITABLE_WORDS = {
+    EditableBy.EVERYBODY: "所有成员",
+    EditableBy.LEADERS: "主管和管理员",
+    EditableBy.NOBODY: "任何人都不能手动改",
+}
+GROUP_LIFECYCLE = dict(LIFECYCLE_WORDS)
+TAG_LIFECYCLE = {key: words for key, words in LIFECYCLE_WORDS.items() if key != Lifecycle.DRAFT}
+USE_WORDS = {"channel": "渠道活码", "content": "内容", "bot": "机器人"}
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What groups and tags have in common."""
+
+    name: str = ""
+    description: str = ""
+    definition: str = ""
+    maintainer: str = ""
+    lifecycle: str = Lifecycle.ACTIVE.value
+    ttl_days: str = ""
+    version: int | None = None
+
+    def texts(self) -> dict[str, Any]:
+        """Return the common fields as they are kept; raise InvalidInput for a choice or number that is none."""
+        return {
+            "description": self.description.strip(),
+            "definition": self.definition.strip(),
+            "maintainer": self.maintainer.strip() or None,
+            "lifecycle": _one_of(Lifecycle, "lifecycle", self.lifecycle),
+            "ttl_days": _days(self.ttl_days),
+        }
+
+
+@dataclass(frozen=True)
+class GroupForm(Texts):
+    dimension: str = ""
+    selection: str = Selection.MULTI.value
+    scope: str = Scope.CUSTOMER.value
+    mirror: str = Mirror.TWO_WAY.value
+    editable_by: str = EditableBy.EVERYBODY.value
+    sensitive: bool = False
+    tags: str = ""
+
+    @classmethod
+    def of(cls, group: TagGroup) -> "GroupForm":
+        """Return the form of a group as it is saved."""
+        names = ("dimension", "selection", "scope", "mirror", "editable_by", "sensitive")
+        return cls(**_texts_of(group), **{name: getattr(group, name) for name in names})
+
+    def choices(self) -> dict[str, Any]:
+        """Return the choices as they are kept; raise InvalidInput for one that is none."""
+        return {
+            "selection": _one_of(Selection, "selection", self.selection),
+            "scope": _one_of(Scope, "scope", self.scope),
+            "mirror": _one_of(Mirror, "mirror", self.mirror),
+            "editable_by": _one_of(EditableBy, "editable_by", self.editable_by),
+            "sensitive": self.sensitive,
+        }
+
+    def changes(self) -> GroupChanges:
+        """Return the edit that the form asks for."""
+        values = {"name": self.name, "dimension": self.dimension, **self.texts(), **self.choices()}
+        return cast("GroupChanges", values)
+
+
+@dataclass(frozen=True)
+class TagForm(Texts):
+    aliases: str = ""
+    replaced_by: str = ""
+
+    @classmethod
+    def of(cls, tag: Tag) -> "TagForm":
+        """Return the form of a tag as it is saved."""
+        return cls(**_texts_of(tag), aliases="、".join(tag.aliases), replaced_by=tag.replaced_by or "")
+
+    def changes(self) -> TagChanges:
+        """Return the edit that the form asks for."""
+        aliases = self.aliases.replace(",", "、").replace("，", "、").split("、")
+        values = {"name": self.name, **self.texts(), "aliases": aliases}
+        if self.lifecycle == Lifecycle.DEPRECATED:
+            values["replaced_by"] = self.replaced_by or None
+        return cast("TagChanges", values)
+
+
+def read_group(form: Mapping[str, str]) -> GroupForm:
+    """Return what was typed into the form of a group."""
+    names = ("dimension", "selection", "scope", "mirror", "editable_by", "tags")
+    given = {name: form[name] for name in names if name in form}
+    return GroupForm(**_typed(form), **cast("Any", given), sensitive="sensitive" in form)
+
+
+def read_tag(form: Mapping[str, str]) -> TagForm:
+    """Return what was typed into the form of a tag."""
+    return TagForm(**_typed(form), aliases=form.get("aliases", ""), replaced_by=form.get("replaced_by", ""))
+
+
+def problems(error: AppError) -> dict[str, str]:
+    """Return what a form says of a refusal, by field."""
+    if isinstance(error, StaleEdit):
+        return {"form": "保存前已被他人修改，您写的还在下面：请在新窗口打开这一页核对后再保存"}
+    if isinstance(error, InvalidInput) and error.details:
+        return {name: str(words) for name, words in error.details.items()}
+    return {"form": error.message}
+
+
+def _typed(form: Mapping[str, str]) -> dict[str, Any]:
+    names = ("name", "description", "definition", "maintainer", "lifecycle", "ttl_days")
+    version = form.get("version", "")[:9]
+    return {
+        **{name: form[name].strip() for name in names if name in form},
+        "version": int(version) if version.isascii() and version.isdigit() else None,
+    }
+
+
+def _texts_of(one: Tag | TagGroup) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "description": one.description,
+        "definition": one.definition,
+        "maintainer": one.maintainer or "",
+        "lifecycle": one.lifecycle,
+        "ttl_days": str(one.ttl_days or ""),
+        "version": one.version,
+    }
+
+
+def _one_of(kinds: Any, name: str, value: str) -> Any:
+    if value not in list(kinds):
+        raise InvalidInput("请从列表里选择", details={name: "请从列表里选择"})
+    return kinds(value)
+
+
+def _days(text: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 4):
+        raise InvalidInput("有效期请填天数，不填表示一直有效", details={"ttl_days": "请填天数，不填表示一直有效"})
+    return int(text)
