@@ -113,6 +113,7 @@ def test_the_guided_path_ticks_itself_off_from_what_really_happened(playground: 
     opened.sidebar.get_by_role("button", name="知道了").click()
 
     opened.edit("彩妆")
+    opened.page.locator(".line", has_text="添加标签「彩妆」").wait_for()
     assert opened.page.locator(".step.done").count() == 2, "an edit counts only once WeCom shows it"
     site.settle()
     opened.ticked(3)
@@ -122,6 +123,7 @@ def test_the_guided_path_ticks_itself_off_from_what_really_happened(playground: 
         opened.pane("chat").get_by_role("button", name="彩妆").click()
     opened.ticked(4)
     opened.sidebar.get_by_role("button", name="彩妆").wait_for(state="detached")
+    opened.page.locator(".line", has_text="移除标签「彩妆」：张伟在企业微信里去掉").wait_for()
 
     site.clock.advance(5)
     opened.turn("断线一分钟").get_by_text("还剩 60 秒").wait_for()
@@ -132,6 +134,7 @@ def test_the_guided_path_ticks_itself_off_from_what_really_happened(playground: 
     assert opened.page.locator(".step.done").count() == 4
     site.settle_later(90)
     opened.ticked(5)
+    opened.page.locator(".line", has_text="企业微信断线，没有应答（连续").first.wait_for()
     opened.page.get_by_text("五步都走完了").wait_for()
     assert site.tags_there(opened.page.url.split("customer=")[1].split("&")[0]) == {"护肤", "高意向"}
 
@@ -238,6 +241,14 @@ def test_the_keyboard_alone_scans_and_switches(playground: OpenPlayground, site:
     for state in ("true", "false"):
         opened.page.keyboard.press("Space")
         opened.page.locator(f'#fault-echo[aria-pressed="{state}"]:focus').wait_for()
+
+
+def test_who_comes_before_the_demo_has_members_is_logged_in_once_it_has(playground: OpenPlayground, site: Site) -> None:
+    site.simulator.world.reset()
+    opened = playground().open()
+    opened.page.get_by_text("演示正在准备").wait_for()
+    site.simulator.world.add_member("zhang", "张伟")
+    opened.page.locator(".pill[aria-current]").wait_for()
 
 
 def test_a_minute_that_runs_goes_on_when_another_fault_is_switched(

@@ -3,7 +3,7 @@
 "use strict";
 
 const setup = JSON.parse(document.getElementById("setup").textContent);
-const state = { customer: setup.customer, since: setup.since, scanning: false, name: "" };
+const state = { customer: setup.customer, since: setup.since, scanning: false };
 const POLL_MS = 1500;
 const REFRESHES = 4;
 const KEPT_BUBBLES = 50;
@@ -76,7 +76,8 @@ async function look() {
 }
 
 function draw(told) {
-  state.name = told.name;
+  // Opened before the demo had made its members: now there is somebody to log in as.
+  if (told.has_members && !setup.rep && !document.querySelector(".reps [data-rep]")) location.reload();
   Object.entries(told.parts).forEach(([name, html]) => swap(name, html));
   const headline = document.getElementById("headline");
   if (headline.textContent !== told.headline) headline.textContent = told.headline;

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from wecom_app.errors import Unavailable
 from wecom_app.services import channels, customer_record, profiles
 from wecom_app.services.channels import ChannelView
+from wecom_app.web.origins import own_origin
 from wecom_app.web.playground import guide, story, switches
 from wecom_app.web.playground.acts import member
 from wecom_app.web.playground.corp import Json, corp
@@ -56,7 +57,7 @@ def stage() -> str | AnyResponse:
     except Unavailable:
         members = {}
     userid, asked = member(), _asked()
-    if userid is None and members and TRIED not in request.args:
+    if userid is None and members and TRIED not in request.args and own_origin() is not None:
         wanted = request.args.get("rep", "")
         again = urlencode({**request.args, TRIED: "1"})
         return through_log_in(wanted if wanted in members else next(iter(members)), f"/playground?{again}")
@@ -67,7 +68,8 @@ def stage() -> str | AnyResponse:
 def now() -> Response:
     """All parts of the page as they stand now, as HTML by name."""
     asked, faults = _asked(), corp().get("faults")
-    found = _sides(asked.customer) if asked.customer else None
+    members = _members()
+    found = _sides(asked.customer, members) if asked.customer else None
     lines = story.tell(found) if found else []
     parts = {
         "phone": _phone(asked, found),
@@ -80,7 +82,7 @@ def now() -> Response:
     }
     return jsonify(
         now=_text(runtime().clock.now()),
-        name=_customer_name(found),
+        has_members=bool(members),
         fresh=_state_of_profile(found),
         headline=_headline(lines, found),
         parts=parts,
@@ -111,12 +113,11 @@ def _members() -> Mapping[str, str]:
     return {userid: names[userid] for userid in dict.fromkeys([*busy, *names]) if userid in names}
 
 
-def _sides(external_userid: str) -> story.Sides:
+def _sides(external_userid: str, names: Mapping[str, str]) -> story.Sides:
     given = runtime()
     with given.read() as session:
         ours = customer_record.load(session, given.queue, external_userid, given.clock.now())
     theirs = corp().get("about", external_userid=external_userid)
-    names = _members()
     return story.Sides(ours, theirs, lambda userid: names.get(userid, userid))
 
 
