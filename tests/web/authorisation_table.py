@@ -328,6 +328,8 @@ ROUTES: Mapping[str, str] = {
     "POST /api/v1/tags/<key>/archive": "key: write",
     "POST /api/v1/tags/<key>/restore": "key: write",
     "GET /api/v1/tags": "key: read",
+    "GET /api/v1/tags/export": "key: read",
+    "POST /api/v1/tags/import": "key: write",
     "POST /api/v1/tags": "key: write",
     "GET /api/v1/wecom/budget": "key: read",
     "GET /api/v1/welcome/default": "key: read",

@@ -2,7 +2,7 @@
 
 import click
 
-from wecom_app.cli import bot, database, doctor, keys, people, repair, serve, sync
+from wecom_app.cli import bot, database, doctor, keys, people, repair, serve, sync, tags
 from wecom_app.cli.common import set_up_logging
 from wecom_app.version import __version__
 
@@ -27,6 +27,7 @@ for command in (
     repair.inbox_group,
     repair.jobs_group,
     sync.sync_group,
+    tags.tags_group,
     bot.bot_group,
     doctor.doctor,
 ):

@@ -60,6 +60,8 @@ class TagChanges(TypedDict, total=False):
     replaced_by: str | None
 
 
+ALIAS_MARKS = "、,，"
+"""What aliases are told apart by where they stand in one field."""
 FIXED_ONCE_USED = ("selection", "scope", "mirror")
 """What every mark of a group rests on."""
 
@@ -253,7 +255,8 @@ def _check_aliases(aliases: Sequence[str]) -> None:
     if len(aliases) > MAX_ALIASES:
         raise InvalidInput(f"别名最多 {MAX_ALIASES} 个", details={"aliases": f"最多 {MAX_ALIASES} 个"})
     for alias in aliases:
-        taxonomy.clean_name(alias)
+        if any(mark in taxonomy.clean_name(alias) for mark in ALIAS_MARKS):
+            raise InvalidInput("别名里不能有逗号或顿号，它们用来分开别名", details={"aliases": "不能有逗号或顿号"})
 
 
 def _check_owner(one: Tag | TagGroup) -> None:

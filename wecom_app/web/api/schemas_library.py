@@ -103,3 +103,37 @@ class TagUsesOut(BaseModel):
 
     customers: int
     uses: list[TagUseOut]
+
+
+class ExportQuery(BaseModel):
+    format: Literal["yaml", "csv"] = "yaml"
+
+
+class ImportIn(Given):
+    """A file's content; with `only_add` what is there already stays as it is."""
+
+    content: Annotated[str, Field(min_length=1, max_length=4 * 1024 * 1024)]
+    format: Literal["yaml", "csv"] = "yaml"
+    dry_run: bool = True
+    only_add: bool = False
+
+
+class ImportStep(BaseModel):
+    line: int
+    action: Literal["create", "change", "restore"]
+    kind: Literal["dimension", "group", "tag"]
+    name: str
+    details: str
+
+
+class ImportProblem(BaseModel):
+    line: int
+    words: str
+
+
+class ImportOut(BaseModel):
+    """What was done, or with `dry_run` would be; with problems nothing is."""
+
+    dry_run: bool
+    steps: list[ImportStep]
+    problems: list[ImportProblem]

@@ -1,0 +1,62 @@
+"""`wecom-app tags …` and the same by the API: a starter tree, export, an edited file tried out and carried in."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.flows.company import Company
+from tests.flows.test_repair_commands import Terminal, open_terminal
+from wecom_app.cli.tags import tags_group
+
+
+@pytest.fixture
+def terminal(company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    return open_terminal(company.settings.database_url, tmp_path, monkeypatch)
+
+
+@pytest.mark.both
+def test_a_starter_tree_is_shown_then_made_here_and_in_wecom(company: Company, terminal: Terminal) -> None:
+    shown = terminal(tags_group, "starter", "retail", "--dry-run").stdout
+    assert "客户阶段" in shown
+    assert company.get("/tag-groups")["items"] == []
+    terminal(tags_group, "starter", "retail")
+    # The command reads the real clock: the jobs that it left are due by then.
+    company.clock.advance(max(0.0, (datetime.now(UTC) - company.clock.now()).total_seconds()) + 60)
+    company.settle()
+    groups = company.get("/tag-groups")["items"]
+    assert len(groups) == 10
+    assert {tag["sync"]["state"] for group in groups for tag in group["tags"]} == {"synced"}
+    assert "没有要改的" in terminal(tags_group, "starter", "retail").stdout
+
+
+def test_a_file_is_exported_edited_tried_out_and_carried_in(company: Company, terminal: Terminal) -> None:
+    company.make_tags("护肤", "母婴")
+    terminal(tags_group, "export", "--format", "csv", "--output", "tags.csv")
+    path = Path("tags.csv")
+    assert "没有要改的" in terminal(tags_group, "import", "tags.csv", "--dry-run").stdout
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    path.write_text("\n".join([*lines, lines[-1].replace("母婴", "彩妆").replace("mu_ying", "cai_zhuang")]), "gb18030")
+    tried = terminal.json(tags_group, "import", "tags.csv", "--dry-run")
+    assert [(step["line"], step["action"], step["name"]) for step in tried["steps"]] == [(4, "create", "彩妆")]
+    assert len(company.get("/tags")["items"]) == 2
+    terminal(tags_group, "import", "tags.csv")
+    assert "彩妆" in terminal(tags_group, "list").stdout
+
+    path.write_text("\n".join([lines[0], lines[1].replace("护肤", "改名")]), "utf-8")
+    refused = terminal(tags_group, "import", "tags.csv", expect=1)
+    assert "第 2 行" in refused.output
+    assert "改名请在标签库页面上做" in refused.output
+
+
+def test_the_api_tries_out_unless_told_otherwise(company: Company) -> None:
+    content = "format: wecom-tags/1\ngroups:\n  - {name: 意向, dimension: journey, tags: [高, 低]}\n"
+    tried = company.post("/tags/import", {"content": content}, 200)
+    assert (tried["dry_run"], len(tried["steps"])) == (True, 3)
+    assert company.get("/tags")["items"] == []
+    company.post("/tags/import", {"content": content, "dry_run": False}, 200)
+    exported = company.client.get("/api/v1/tags/export?format=yaml", headers=company.headers)
+    again = company.post("/tags/import", {"content": exported.get_data(as_text=True)}, 200)
+    assert again["steps"] == []
+    wrong = company.post("/tags/import", {"content": content.replace("journey", "no"), "dry_run": False}, 422)
+    assert wrong["details"]["problems"][0]["line"] == 3
