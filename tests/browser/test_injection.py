@@ -176,6 +176,37 @@ def test_a_customer_s_id_from_the_client_is_text_and_nothing_else(window: OpenWi
         check(opened)
 
 
+def test_the_list_of_customers_takes_it_for_text_too(window: OpenWindow, customer: str, site: Site) -> None:
+    newcomer = site.simulator.scan(site.make_channel(name="新码")["config_id"], name="周婷")["external_userid"]
+    site.settle()
+    opened = window(entry="normal")
+    with site.runtime.write() as session:
+        poison(session, endless())
+        for note in session.scalars(select(FollowUp)):
+            note.remind_at = site.clock.now()
+    opened.open("/sidebar/mine").find("#due-title").wait_for()
+    check(opened)
+    opened.find("#open-deck").click()
+    opened.find(".deck-card .big").first.click()
+    check(opened)
+    opened.find("#deck-next").click()
+    opened.find("#toast .toast").wait_for()
+    check(opened)
+    opened.find("#deck-close").click()
+    opened.page.get_by_role("tab", name="全部").click()
+    opened.find("#rows .row").nth(1).wait_for()
+    check(opened)
+    opened.find("#open-filters").click()
+    opened.find(".filters .pick:visible").first.click()
+    opened.find('[data-one="source"] .pill').first.click()
+    check(opened)
+    opened.press("看结果")
+    opened.find(".chosen .pill").nth(1).wait_for()
+    check(opened)
+    opened.open(f"/sidebar/mine/customers/{newcomer}").state()
+    check(opened)
+
+
 def test_the_console_takes_it_for_text_too(window: OpenWindow, customer: str, site: Site) -> None:
     opened = window(roles=("admin",), look=Look(1280, 900))
     with site.runtime.write() as session:
