@@ -152,8 +152,8 @@ def test_a_session_that_has_ended_leads_through_the_log_in_again(window: OpenWin
     opened.state()
     opened.context.clear_cookies()
     opened.press("话术库")
-    opened.page.get_by_text("张伟").first.wait_for()
-    assert opened.page.url.startswith(site.wecom_url)
+    opened.page.wait_for_url(f"{site.wecom_url}/**")
+    opened.shows("张伟")
 
 
 def test_diag_shows_each_step_and_can_be_copied(window: OpenWindow, customer: str) -> None:
