@@ -8,9 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import insert, select, tuple_, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.merge import Look, Merge
@@ -38,6 +37,19 @@ from wecom_app.services.tag_units import UnitKey
 from wecom_app.services.upsert import insert_ignore
 
 REASON = "全量同步：企业微信中已有"
+OF_CUSTOMERS = select(Relation).where(Relation.customer_id.in_(bindparam("customer_ids", expanding=True)))
+THESE = update(Relation).where(Relation.id.in_(bindparam("relation_ids", expanding=True)))
+SEE = THESE.values(seen_seq=bindparam("seen_seq"))
+LIST = THESE.values(listed_seq=bindparam("listed_seq"))
+SEE_CELLS = (
+    update(CustomerTag)
+    .where(
+        CustomerTag.customer_id.in_(bindparam("customer_ids", expanding=True)),
+        CustomerTag.relation_id.in_(bindparam("relation_ids", expanding=True)),
+        CustomerTag.base.is_not(None),
+    )
+    .values(seen_seq=bindparam("seen_seq"), touched_seq=bindparam("touched_seq"))
+)
 Counts = Counter[str]
 Place = tuple[int, int]
 """Customer and staff ids."""
@@ -114,14 +126,12 @@ def _entries(session: Session, contacts: Sequence[ContactDetails], now: datetime
 
 
 def _relations(session: Session, places: Iterable[Place]) -> dict[Place, Relation]:
-    wanted = list(places)
-    query = select(Relation).where(
-        Relation.customer_id.in_({customer_id for customer_id, _ in wanted}),
-        tuple_(Relation.customer_id, Relation.staff_id).in_(wanted),
-    )
+    wanted = set(places)
+    values = {"customer_ids": sorted({customer_id for customer_id, _ in wanted})}
     # Columns of relations are written past the session here: what it has loaded before may be old.
-    rows = session.execute(query.execution_options(populate_existing=True)).scalars()
-    return {(relation.customer_id, relation.staff_id): relation for relation in rows}
+    rows = session.execute(OF_CUSTOMERS, values, execution_options={"populate_existing": True}).scalars()
+    found = {(relation.customer_id, relation.staff_id): relation for relation in rows}
+    return {place: relation for place, relation in found.items() if place in wanted}
 
 
 def _is_linked(entry: Entry, known: Mapping[Place, Relation], began: datetime) -> bool:
@@ -239,7 +249,8 @@ def _take_tags(session: Session, context: Context, facts: PullFacts, turn: Seque
             work.append(Looked(relation, units[relation.id], merges))
     run_items.add(session, facts.run_id, removals)
     counts["adopted"] += _carry_out(session, context, facts, work)
-    _note_seen(session, at_rest)
+    with_cells = any(unit.cells for relation in at_rest for unit in units[relation.id].values())
+    _note_seen(session, at_rest, with_cells=with_cells)
     return counts
 
 
@@ -296,7 +307,7 @@ def _carry_out(session: Session, context: Context, facts: PullFacts, work: Seque
     looks.settle(session, [(one.relation, list(fresh[one.relation.id].values())) for one in work], seen, context.now)
     confirmed = [unit for one in work for unit in fresh[one.relation.id].values() if _was_confirmed(one.merges, unit)]
     looks.confirm(session, confirmed, seen, context.now)
-    session.execute(update(Relation).where(Relation.id.in_(ids)).values(seen_seq=seen))
+    session.connection().execute(SEE, {"relation_ids": ids, "seen_seq": seen})
     taken = [Item("adopted", str(id_), id_, {"tag_ids": [c.tag_id for c in found]}) for id_, found in changes.items()]
     run_items.add(session, facts.run_id, [item for item in taken if item.detail["tag_ids"]])
     return len(everything)
@@ -314,27 +325,18 @@ def _was_confirmed(merges: Mapping[UnitKey, Merge], unit: LookUnit) -> bool:
     return unit.key in merges and merges[unit.key].confirmed
 
 
-def _note_seen(session: Session, at_rest: Sequence[Relation]) -> None:
+def _note_seen(session: Session, at_rest: Sequence[Relation], *, with_cells: bool) -> None:
     """Note that nothing has changed, so that no older look is believed any more."""
     if not at_rest:
         return
     seen = sequence.draw(session)
     ids = [relation.id for relation in at_rest]
-    session.execute(update(Relation).where(Relation.id.in_(ids)).values(seen_seq=seen))
-    values: dict[str, Any] = {"seen_seq": seen, "touched_seq": seen}
-    session.execute(
-        update(CustomerTag)
-        .where(
-            CustomerTag.customer_id.in_([relation.customer_id for relation in at_rest]),
-            CustomerTag.relation_id.in_(ids),
-            CustomerTag.base.is_not(None),
-        )
-        .values(**values)
-        .execution_options(synchronize_session=False)
-    )
+    session.connection().execute(SEE, {"relation_ids": ids, "seen_seq": seen})
+    if with_cells:
+        cells_of = {"customer_ids": [relation.customer_id for relation in at_rest], "relation_ids": ids}
+        session.connection().execute(SEE_CELLS, {**cells_of, "seen_seq": seen, "touched_seq": seen})
 
 
 def _mark_listed(session: Session, relation_ids: Sequence[int], seq: int) -> None:
     if relation_ids:
-        listed = update(Relation).where(Relation.id.in_(relation_ids)).values(listed_seq=seq)
-        session.execute(listed.execution_options(synchronize_session=False))
+        session.connection().execute(LIST, {"relation_ids": list(relation_ids), "listed_seq": seq})

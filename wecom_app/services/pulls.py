@@ -40,7 +40,9 @@ CHAINS = 16
 MOST_IN_CHAIN = 50
 """Members in one call of batch/get_by_user: pages of a chain come one after the other, so there are many chains."""
 SLICE = 50
-"""Relations in one write transaction."""
+"""Relations asked about, or customers released, in one write transaction."""
+PAGE_SLICE = 100
+"""Lines of a page taken in by one write transaction: a page of WeCom's has no more."""
 MOST_RESTARTS = 2
 NO_LICENCE = 701008
 """None of the members asked about has a licence."""
@@ -178,12 +180,14 @@ def take_page(runtime: Runtime, args: JobArgs) -> None:
     runtime.crash_point("pull.after_page")
     _read_unknown(runtime, run_id, number, page)
     counts = Counter[str]()
-    for first in range(0, len(page.contacts), SLICE):
+    for first in range(0, max(1, len(page.contacts)), PAGE_SLICE):
         with runtime.write() as session:
-            given = library.context(runtime)
-            counts += bulk_looks.take_in(session, given, facts, page.contacts[first : first + SLICE])
+            part = page.contacts[first : first + PAGE_SLICE]
+            counts += bulk_looks.take_in(session, library.context(runtime), facts, part) if part else Counter()
+            if first + PAGE_SLICE >= len(page.contacts):
+                _move_on(session, runtime, run_id, number, cursor, page, counts)
+                runtime.crash_point("pull.before_commit")
         runtime.crash_point("pull.after_slice")
-    _move_on(runtime, run_id, number, cursor, page, counts)
 
 
 def _open_chain(session: Session, run_id: int, number: int) -> SyncChain | None:
@@ -215,32 +219,36 @@ def _read_unknown(runtime: Runtime, run_id: int, number: int, page: ContactPage)
 
 
 def _move_on(
-    runtime: Runtime, run_id: int, number: int, cursor: str | None, page: ContactPage, counts: Counter[str]
+    session: Session,
+    runtime: Runtime,
+    run_id: int,
+    number: int,
+    cursor: str | None,
+    page: ContactPage,
+    counts: Counter[str],
 ) -> None:
     """Keep the next cursor and ask for its page; at the chain's end see whether it was the last."""
-    with runtime.write() as session:
-        chain = _open_chain(session, run_id, number)
-        if chain is None or chain.cursor != cursor:
-            return
-        unread = list(page.unlicensed_userids)
-        known: list[str] = chain.counts.get("unread", [])
-        chain.counts = {**Counter(_numbers(chain.counts)) + counts, "unread": sorted({*known, *unread})}
-        run_items.add(session, run_id, [Item("unreadable", one, detail={"reason": UNLICENSED}) for one in unread])
-        chain.pages += 1
-        runtime.metrics.sync_drift.labels("adopted").inc(counts["adopted"])
-        if page.next_cursor is None:
-            chain.state = "done"
-            session.flush()
-            _finish_if_read(session, runtime, run_id)
-        elif page.next_cursor == chain.landmark:
-            _start_again(session, runtime, chain, IN_CIRCLES)
-        else:
-            chain.cursor = page.next_cursor
-            # A landmark at every power of two is enough to meet any circle again.
-            if chain.pages & (chain.pages - 1) == 0:
-                chain.landmark = page.next_cursor
-            runs.enqueue_page(session, runtime.queue, run_id, number)
-        runtime.crash_point("pull.before_commit")
+    chain = _open_chain(session, run_id, number)
+    if chain is None or chain.cursor != cursor:
+        return
+    unread = list(page.unlicensed_userids)
+    known: list[str] = chain.counts.get("unread", [])
+    chain.counts = {**Counter(_numbers(chain.counts)) + counts, "unread": sorted({*known, *unread})}
+    run_items.add(session, run_id, [Item("unreadable", one, detail={"reason": UNLICENSED}) for one in unread])
+    chain.pages += 1
+    runtime.metrics.sync_drift.labels("adopted").inc(counts["adopted"])
+    if page.next_cursor is None:
+        chain.state = "done"
+        session.flush()
+        _finish_if_read(session, runtime, run_id)
+    elif page.next_cursor == chain.landmark:
+        _start_again(session, runtime, chain, IN_CIRCLES)
+    else:
+        chain.cursor = page.next_cursor
+        # A landmark at every power of two is enough to meet any circle again.
+        if chain.pages & (chain.pages - 1) == 0:
+            chain.landmark = page.next_cursor
+        runs.enqueue_page(session, runtime.queue, run_id, number)
 
 
 def _numbers(counts: Mapping[str, Any]) -> dict[str, int]:
