@@ -9,6 +9,7 @@ from sqlalchemy import select
 from tests.flows.company import Company
 from wecom_app.errors import Conflict, InvalidInput, NotFound, StaleEdit, WeComRejected, WeComUnavailable
 from wecom_app.models import Job, Schedule, ScheduleRun
+from wecom_app.services import runs as sync_runs
 from wecom_app.services import schedule_kinds, schedule_runs, schedule_times, schedules
 from wecom_app.services.ports import JobArgs
 from wecom_app.services.progress import Progress
@@ -389,6 +390,7 @@ def test_defaults_are_made_once_and_what_people_did_to_them_stays(company: Compa
     assert all_rows() == [
         ("directory", "每天 03:20", True),
         ("library", "每天 04:40", True),
+        ("full_pull", "每天 02:15", False),
         ("push_retry", "每天 05:10", False),
         ("expiry", "每分钟", True),
         ("clean_up", "每小时第 7 分", True),
@@ -417,6 +419,7 @@ def test_a_day_of_the_defaults_works_through_the_real_wire(company: Company) -> 
     assert {kind: run is not None for kind, run in last.items()} == {
         "directory": True,
         "library": True,
+        "full_pull": False,
         "push_retry": False,
         "expiry": False,
         "clean_up": True,
@@ -424,3 +427,17 @@ def test_a_day_of_the_defaults_works_through_the_real_wire(company: Company) -> 
     directory_run = last["directory"]
     assert directory_run is not None
     assert dict(directory_run.count_words)["成员"] >= 3
+
+
+def test_a_full_pull_begins_when_its_time_has_come_and_never_beside_another(company: Company) -> None:
+    with company.runtime.read() as session:
+        found = schedules.list_schedules(session, company.runtime.queue, company.clock.now())
+    (full_pull,) = [view.id for view in found if view.kind == "full_pull"]
+    with company.runtime.write() as session:
+        schedules.resume(session, full_pull, "li", company.clock.now())
+    for _ in range(49):
+        pass_time(company, HOUR)
+
+    with company.runtime.read() as session:
+        pulls = sync_runs.list_runs(session, company.clock.now())
+    assert [(view.asked_by, view.state) for view in pulls] == [("计划", "done")] * 2

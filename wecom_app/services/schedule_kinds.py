@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from wecom_app.domain.days import local
 from wecom_app.models import Tag, TagGroup
-from wecom_app.services import digest, directory, expiry, library, retention, revival, robots
+from wecom_app.services import digest, directory, expiry, library, retention, revival, robots, runs
 from wecom_app.services.ports import JobArgs
 from wecom_app.services.progress import Progress
 from wecom_app.services.runtime import Runtime
@@ -56,6 +56,19 @@ def read_library(runtime: Runtime, args: JobArgs, progress: Progress) -> None:
     progress.advance(groups=groups, tags=tags)
 
 
+def pull_everything(runtime: Runtime, _args: JobArgs, progress: Progress) -> None:
+    """Begin a full pull; how far it is, and what it found, stands in the list of runs."""
+    with runtime.write() as session:
+        if _no_pull(session, runtime.clock.now()):
+            runs.start_pull(session, runtime.queue, "计划", runtime.clock.now())
+            progress.advance(runs=1)
+
+
+def _no_pull(session: Session, _now: datetime) -> bool:
+    """Return whether no full pull is under way or waits for a person."""
+    return runs.unfinished(session, "pull") is None
+
+
 def push_again(runtime: Runtime, _args: JobArgs, progress: Progress) -> None:
     """Try tags again that could not be pushed."""
     cursor: int | None = None
@@ -97,6 +110,17 @@ KINDS: Mapping[str, ScheduleKind] = {
         job_key="library",
         jitter_s=600,
         count_words={"groups": "标签组", "tags": "标签"},
+    ),
+    "full_pull": ScheduleKind(
+        "全量同步",
+        "读取每位成员的全部客户，核对标签与好友关系；先手动做一次（sync pull）、看过预览，再启用",
+        pull_everything,
+        "15 2 * * *",
+        lane="bulk",
+        jitter_s=1200,
+        starts_enabled=False,
+        has_work=_no_pull,
+        count_words={"runs": "次同步已开始"},
     ),
     "push_retry": ScheduleKind(
         "重推失败的标签",
