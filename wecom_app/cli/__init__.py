@@ -2,7 +2,7 @@
 
 import click
 
-from wecom_app.cli import bot, database, doctor, keys, people, repair, serve, sync, tags
+from wecom_app.cli import bot, database, doctor, keys, people, repair, schedule, serve, sync, tags
 from wecom_app.cli.common import set_up_logging
 from wecom_app.version import __version__
 
@@ -28,6 +28,7 @@ for command in (
     repair.jobs_group,
     sync.sync_group,
     tags.tags_group,
+    schedule.schedule_group,
     bot.bot_group,
     doctor.doctor,
 ):

@@ -66,6 +66,7 @@ GROUPS: tuple[Group, ...] = (
         "系统",
         (
             Entry("home", "概况", "admin.home", frozenset(CONSOLE), things_to_do),
+            Entry("schedules", "计划", "admin.schedules", frozenset({Role.ADMIN, Role.OPS})),
             Entry("roles", "角色与权限", "admin.roles", frozenset({Role.ADMIN, Role.AUDITOR})),
         ),
     ),

@@ -16,6 +16,7 @@ from wecom_app.web.api import (
     openapi,
     profile_fields,
     repair,
+    schedules,
     sync,
     sync_runs,
     tags,
@@ -35,6 +36,7 @@ ENDPOINTS = (
     *repair.ENDPOINTS,
     *sync.ENDPOINTS,
     *sync_runs.ENDPOINTS,
+    *schedules.ENDPOINTS,
     *bot.ENDPOINTS,
 )
 
