@@ -15,9 +15,9 @@ from wecom_app.web.admin import (
     notices,
     profile_fields,
     roles,
+    schedules,
     tag_dimensions,
     tags,
-    schedules,
     words,
 )
 from wecom_app.web.session import current_session
