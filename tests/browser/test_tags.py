@@ -33,6 +33,26 @@ def test_a_group_is_made_a_tag_renamed_archived_and_brought_back(site: Site, win
     assert page.violations() == []
 
 
+def test_a_starter_tree_is_looked_at_and_carried_in_and_a_wrong_file_is_told_by_line(
+    site: Site, window: OpenWindow
+) -> None:
+    page = window(roles=("admin",), look=DESK).open("/admin/tags")
+    page.page.get_by_role("link", name="用一套行业起步标签").click()
+    page.press("零售")
+    page.shows("会有 54 处改动")
+    assert page.violations() == []
+    assert site.get("/tags")["items"] == []
+    page.press("确认导入")
+    page.shows("标签库已导入")
+    page.shows("购买频次")
+    page.page.get_by_role("link", name="导入与导出").click()
+    wrong = "format: wecom-tags/1\ngroups:\n  - {name: 意向, dimension: nowhere}\n"
+    page.find("#file").set_input_files({"name": "a.yaml", "mimeType": "text/yaml", "buffer": wrong.encode()})
+    page.press("试算")
+    page.shows("第 3 行：没有维度「nowhere」")
+    assert page.violations() == []
+
+
 @pytest.mark.parametrize("look", [DESK, Look(1280, 900, dark=True), Look(375, 760), Look(375, 760, dark=True)])
 def test_the_library_is_accessible_and_fits_every_width(site: Site, window: OpenWindow, look: Look) -> None:
     (key,) = site.make_tags("护肤" * 10, group="很长的标签组名称" * 3)
@@ -44,6 +64,7 @@ def test_the_library_is_accessible_and_fits_every_width(site: Site, window: Open
         "/admin/tags?q=没有的",
         "/admin/tags/groups/new",
         "/admin/tags/dimensions",
+        "/admin/tags/import",
         f"/admin/tags/groups/{group}",
         f"/admin/tags/items/{key}",
     ):

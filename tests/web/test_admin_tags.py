@@ -1,5 +1,8 @@
 """The console's tag library: groups and tags made, found, edited, put in order, archived and brought back."""
 
+import html
+import io
+import re
 from typing import Any
 
 from tests.flows.company import Company
@@ -133,3 +136,38 @@ def test_a_dimension_of_ones_own_is_made_renamed_moved_and_archived_while_empty(
     send(admin, f"/groups/{group['key']}/archive")
     archived = send(admin, f"/dimensions/{key}/archive")
     assert f'action="{HOME}/dimensions/{key}/restore"' in admin.get(archived.location).get_data(as_text=True)
+
+
+def upload(browser: Browser, content: str, name: str = "tags.yaml", **form: Any) -> Any:
+    file = (io.BytesIO(content.encode()), name)
+    return send(browser, "/import", file=file, **form)
+
+
+def test_a_file_is_tried_out_and_what_was_shown_is_carried_in(company: Company) -> None:
+    admin = local_admin(company)
+    row = "{name: 意向, dimension: journey, definition: '一\n\n    二', tags: [高, 低]}"
+    content = f"format: wecom-tags/1\ngroups:\n  - {row}\n"
+    tried = upload(admin, content)
+    page = tried.get_data(as_text=True)
+    assert (tried.status_code, "会有 3 处改动" in page) == (200, True)
+    assert company.get("/tags")["items"] == []
+    kept = re.search(r'<textarea name="text"[^>]*>\n(.*?)</textarea>', page, re.DOTALL)
+    assert kept
+    shown = html.unescape(kept[1])
+    sent = shown.replace("\n", "\r\n")
+    assert send(admin, "/import/carry", text=sent, name="tags.yaml").status_code == 303
+    assert {tag["name"] for tag in company.get("/tags")["items"]} == {"高", "低"}
+    exported = text(admin, "/export?format=csv")
+    assert "没有要改的" in upload(admin, exported, "tags.csv").get_data(as_text=True)
+
+
+def test_a_file_with_a_wrong_row_is_not_carried_in(company: Company) -> None:
+    admin = local_admin(company)
+    content = "format: wecom-tags/1\ngroups:\n  - {name: 意向, dimension: journey, tags: [高, 高]}\n"
+    tried = upload(admin, content).get_data(as_text=True)
+    assert "第 3 行：同一个标签组里的标签名不能重复" in tried
+    assert "确认导入" not in tried
+    assert send(admin, "/import/carry", text=content, name="tags.yaml").status_code == 422
+    assert company.get("/tag-groups")["items"] == []
+    assert "请选择一个" in send(admin, "/import").get_data(as_text=True)
+    assert send(admin, "/import", starter="nothing").status_code == 404

@@ -223,7 +223,7 @@ def _changed(one: Tag | TagGroup, changes: Mapping[str, Any]) -> dict[str, Any]:
         values["name"] = taxonomy.clean_name(values["name"])
     for name in ("description", "definition"):
         if name in values:
-            values[name] = values[name].strip()
+            values[name] = values[name].strip().replace("\r\n", "\n")
     if "maintainer" in values:
         values["maintainer"] = (values["maintainer"] or "").strip() or None
     if "aliases" in values:

@@ -46,6 +46,12 @@ class Described(Row):
     lifecycle: Lifecycle = Lifecycle.ACTIVE
     ttl_days: int | None = None
 
+    @field_validator("description", "definition")
+    @classmethod
+    def one_newline(cls, value: str) -> str:
+        """Programs differ in how a line ends."""
+        return value.replace("\r\n", "\n")
+
     @field_validator("key", "maintainer", "ttl_days", mode="before")
     @classmethod
     def empty_is_nothing(cls, value: Any) -> Any:
@@ -151,12 +157,12 @@ def read(content: bytes, filename: str = "") -> LibraryFile:
     """Return what a file says, YAML or by its name CSV; raise Faulty with the lines that are wrong."""
     if len(content) > LARGEST:
         raise Faulty([(0, f"文件太大，最多 {LARGEST // 1024 // 1024} MB")])
-    text = _decoded(content)
+    text = decoded(content)
     return _from_csv(text) if filename.lower().endswith(".csv") else _from_yaml(text)
 
 
-def _decoded(content: bytes) -> str:
-    """UTF-8 with or without BOM, or what Excel in China writes."""
+def decoded(content: bytes) -> str:
+    """Return a file's text: UTF-8 with or without BOM, or what Excel in China writes; raise Faulty."""
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             text = content.decode(encoding)

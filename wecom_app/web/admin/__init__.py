@@ -17,6 +17,7 @@ from wecom_app.web.admin import (
     roles,
     schedules,
     tag_dimensions,
+    tag_imports,
     tags,
     words,
 )
@@ -30,7 +31,18 @@ def make_blueprint() -> Blueprint:
     blueprint.context_processor(_surroundings)
     for name, filter_ in words.FILTERS.items():
         blueprint.add_app_template_filter(filter_, name)
-    for pages in (home, customers, profile_fields, content, content_parts, schedules, roles, tags, tag_dimensions):
+    for pages in (
+        home,
+        customers,
+        profile_fields,
+        content,
+        content_parts,
+        schedules,
+        roles,
+        tags,
+        tag_dimensions,
+        tag_imports,
+    ):
         pages.register(blueprint)
     return blueprint
 

@@ -52,6 +52,7 @@ KINDS: Mapping[str, NoticeKind] = {
     "tags.group_archived": NoticeKind("标签组已归档，不再打给客户", "admin.tags_group_restore", "key"),
     "tags.dimension_created": NoticeKind("维度已新建"),
     "tags.dimension_archived": NoticeKind("维度已归档", "admin.tags_dimension_restore", "key"),
+    "tags.imported": NoticeKind("标签库已导入，正在同步到企业微信"),
     "tags.restored": NoticeKind("已恢复"),
     "roles.saved": NoticeKind("角色已保存，立即生效"),
     "schedule.created": NoticeKind("计划已新建，立即生效"),
