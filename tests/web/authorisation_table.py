@@ -334,6 +334,7 @@ ROUTES: Mapping[str, str] = {
     "GET /api/v1/schedules/kinds": "key: read",
     "GET /api/v1/schedules/preview": "key: read",
     "GET /api/v1/sync/conflicts": "key: read",
+    "POST /api/v1/sync/conflicts/settle": "key: write",
     "GET /api/v1/sync/failures": "key: read",
     "GET /api/v1/sync/runs": "key: read",
     "POST /api/v1/sync/runs": "key: write",

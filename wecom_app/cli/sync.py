@@ -5,12 +5,14 @@ import click
 from wecom_app.cli import sync_runs
 from wecom_app.cli.common import with_store
 from wecom_app.cli.repair import each
-from wecom_app.cli.tables import echo_json, echo_table
+from wecom_app.cli.tables import echo_json, echo_table, moment
 from wecom_app.config import Settings
-from wecom_app.services import revival
+from wecom_app.services import conflicts, revival
 from wecom_app.services.revival import Revived
 from wecom_app.services.runtime import Store
-from wecom_app.web.api.sync import failures_out, revived_out
+from wecom_app.web.api.schemas import Page
+from wecom_app.web.api.schemas_sync import ConflictOut
+from wecom_app.web.api.sync import conflict_out, failures_out, revived_out, settled_out
 
 as_json = click.option("--json", "as_json", is_flag=True, help="输出 JSON，字段与接口相同。")
 
@@ -36,6 +38,64 @@ def list_failures(_settings: Settings, store: Store, as_json: bool) -> None:
         return
     head = ("标签", "客户", "原因")
     echo_table(head, [(str(item.cells), str(item.customers), item.reason) for item in found])
+
+
+@sync_group.command("conflicts")
+@click.option("--state", type=click.Choice(conflicts.STATES), default="open", show_default=True, help="只看一种状态。")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="最多列出多少条。")
+@as_json
+@with_store
+def list_conflicts(settings: Settings, store: Store, state: str, limit: int, as_json: bool) -> None:
+    """列出两边不一致的记录，新的在前。"""
+    with store.read() as session:
+        found = conflicts.list_conflicts(session, state=state, limit=limit)
+    if as_json:
+        echo_json(Page[ConflictOut](items=[conflict_out(view) for view in found], next_cursor=None))
+        return
+    head = ("编号", "时间", "客户", "成员", "标签", "系统", "企业微信")
+    rows = [
+        (
+            str(view.id),
+            moment(view.created_at, settings.time_zone),
+            view.external_userid,
+            view.userid,
+            view.name,
+            _has(view.key in view.ours),
+            _has(view.key in view.theirs),
+        )
+        for view in found
+    ]
+    echo_table(head, rows)
+
+
+@sync_group.command("settle")
+@click.argument("conflict_ids", metavar="编号...", nargs=-1, required=True, type=click.IntRange(1, 2**63 - 1))
+@click.option(
+    "--keep", type=click.Choice(("ours", "theirs")), required=True, help="保留系统里的值，或采用企业微信的值。"
+)
+@as_json
+@with_store
+def settle(_settings: Settings, store: Store, conflict_ids: tuple[int, ...], keep: str, as_json: bool) -> None:
+    """处理不一致的记录。"""
+    with store.write() as session:
+        found = conflicts.settle(
+            session,
+            store.queue,
+            conflict_ids,
+            take_theirs=keep == "theirs",
+            by=sync_runs.BY,
+            now=store.clock.now(),
+        )
+    if as_json:
+        echo_json(settled_out(found))
+        return
+    click.echo(f"已处理 {found.settled} 条")
+    for one in found.left:
+        click.echo(f"{one.id}：{one.words}")
+
+
+def _has(there: bool) -> str:
+    return "有" if there else "没有"
 
 
 @sync_group.command("revive")

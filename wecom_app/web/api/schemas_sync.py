@@ -35,6 +35,29 @@ class ConflictOut(BaseModel):
     created_at: Moment
 
 
+class SettleIn(Given):
+    """`keep`: `ours` leaves what stands here, `theirs` takes over what WeCom had shown."""
+
+    ids: Annotated[list[Cursor], Field(min_length=1, max_length=100)]
+    keep: Literal["ours", "theirs"]
+
+
+class LeftOut(BaseModel):
+    """A disagreement that was not settled; `message` is for people."""
+
+    id: int
+    reason: Literal["missing", "settled", "gone"]
+    message: str
+
+
+class SettledOut(BaseModel):
+    """`change_set_id` can be undone; null where no tag changed."""
+
+    settled: int
+    change_set_id: int | None
+    left: list[LeftOut]
+
+
 class FailureOut(BaseModel):
     reason: str
     cells: int

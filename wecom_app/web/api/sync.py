@@ -4,7 +4,7 @@ from pydantic import BaseModel
 
 from wecom_app.services import conflicts, revival
 from wecom_app.services.accounts import KeyScope
-from wecom_app.services.conflicts import ConflictView
+from wecom_app.services.conflicts import ConflictView, Settled
 from wecom_app.services.revival import Failure, Revived
 from wecom_app.web.api.endpoint import Call, Endpoint
 from wecom_app.web.api.paging import check_state, page_of
@@ -16,6 +16,8 @@ from wecom_app.web.api.schemas_sync import (
     FailuresOut,
     RevivedOut,
     ReviveIn,
+    SettledOut,
+    SettleIn,
 )
 
 
@@ -33,6 +35,16 @@ def list_conflicts(call: Call) -> BaseModel:
     return Page[ConflictOut](**page_of(found, query.limit, lambda view: view.id, conflict_out))
 
 
+def settle_conflicts(call: Call) -> BaseModel:
+    given: SettleIn = call.body
+    runtime, theirs = call.runtime, given.keep == "theirs"
+    with runtime.write() as session:
+        found = conflicts.settle(
+            session, runtime.queue, given.ids, take_theirs=theirs, by=call.caller.name, now=runtime.clock.now()
+        )
+    return settled_out(found)
+
+
 def list_failures(call: Call) -> BaseModel:
     with call.runtime.read() as session:
         return failures_out(revival.failures(session))
@@ -45,6 +57,11 @@ def revive_all(call: Call) -> BaseModel:
 
 def revive_customer(call: Call) -> BaseModel:
     return revived_out(revival.revive_customer(call.runtime, call.path["external_userid"]))
+
+
+def settled_out(found: Settled) -> SettledOut:
+    left = [{"id": one.id, "reason": one.reason, "message": one.words} for one in found.left]
+    return SettledOut.model_validate({"settled": found.settled, "change_set_id": found.change_set_id, "left": left})
 
 
 def conflict_out(view: ConflictView) -> ConflictOut:
@@ -69,6 +86,15 @@ ENDPOINTS = (
         list_conflicts,
         Page[ConflictOut],
         ConflictsQuery,
+    ),
+    Endpoint(
+        "POST",
+        "/sync/conflicts/settle",
+        KeyScope.WRITE,
+        "处理不一致，每次最多 100 条：keep 为 ours 保留系统里的值，为 theirs 采用企业微信的值",
+        settle_conflicts,
+        SettledOut,
+        body=SettleIn,
     ),
     Endpoint("GET", "/sync/failures", KeyScope.READ, "推送失败的标签，按原因统计", list_failures, FailuresOut),
     Endpoint(
