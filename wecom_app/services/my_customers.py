@@ -5,7 +5,7 @@ friendships, of which he has thousands at most: a stored spelling would have to 
 change on several ways, and would still not be looked up by an index, as it may begin anywhere.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ from wecom_app.domain.vocabulary import SOURCE_GROUP_KEY, Scope, came_by
 from wecom_app.errors import InvalidInput
 from wecom_app.models import Channel, Customer, CustomerTag, FollowUp, Relation, Tag, TagDimension, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL
-from wecom_app.services import condition_queries, newcomers
+from wecom_app.services import condition_queries, my_sources, newcomers
 from wecom_app.services.access import Viewer
 from wecom_app.services.condition_queries import KnownTag
 from wecom_app.services.rep_profile import own_words
@@ -64,7 +64,7 @@ SORTS: Mapping[str, Sort] = {
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is looked for; empty parts leave nobody out. `source` is a `Source.key`."""
+    """What is looked for; empty parts leave nobody out. `source` is a `my_sources.Source.key`."""
 
     q: str = ""
     tags: tuple[str, ...] = ()
@@ -114,15 +114,6 @@ class Page:
     next_cursor: str | None
     total: int | None
     """How many customers fit; only the first page counts."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where some of the member's customers came from."""
-
-    key: str
-    name: str
-    customers: int
 
 
 @dataclass(frozen=True)
@@ -181,23 +172,6 @@ def load(
         next_cursor=str(_Cursor(shown[-1].place, shown[-1].id)) if more else None,
         total=total,
     )
-
-
-def sources(session: Session, viewer: Viewer) -> list[Source]:
-    """Return where the viewer's customers came from, the most frequent first."""
-    query = (
-        select(Relation.channel_id, Channel.name, Relation.state.is_not(None), Relation.add_way, func.count())
-        .outerjoin(Channel, Channel.id == Relation.channel_id)
-        .where(Relation.staff_id == viewer.staff_id, Relation.lost_at.is_(None))
-        .group_by(Relation.channel_id, Channel.name, Relation.state.is_not(None), Relation.add_way)
-    )
-    found: dict[str, Source] = {}
-    for channel_id, channel, has_state, add_way, count in session.connection().execute(query):
-        key = _source_key(channel_id, has_state=has_state, add_way=add_way)
-        name = came_by(channel, "state" if has_state else None, add_way)
-        so_far = found[key].customers if key in found else 0
-        found[key] = Source(key, name, so_far + count)
-    return sorted(found.values(), key=lambda source: (-source.customers, source.name))
 
 
 def customer_of(row: Any, now: datetime) -> MyCustomer:
@@ -275,7 +249,7 @@ def _filtered(session: Session, staff_id: int, wanted: Wanted, now: datetime, ti
         tags = condition_queries.known_tags(session, set(wanted.tags))
         query = query.where(*_tagged(wanted, [tags[key] for key in wanted.tags if key in tags], now))
     if wanted.source:
-        query = query.where(_from_source(wanted.source))
+        query = query.where(my_sources.is_from(wanted.source))
     if wanted.within_days is not None:
         query = query.where(day_bounds(now, time_zone, back=wanted.within_days - 1)[0] <= SINCE)
     if wanted.untagged:
@@ -321,25 +295,6 @@ def holds(tags: Sequence[KnownTag], now: datetime) -> ColumnElement[bool]:
 
 def _stands(now: datetime) -> ColumnElement[bool]:
     return and_(CustomerTag.wanted, or_(CustomerTag.expires_at.is_(None), CustomerTag.expires_at > now))
-
-
-def _source_key(channel_id: int | None, *, has_state: bool, add_way: int | None) -> str:
-    if channel_id is not None:
-        return f"channel-{channel_id}"
-    return "unknown" if has_state else f"way-{add_way or 0}"
-
-
-def _from_source(key: str) -> ColumnElement[bool]:
-    kind, _, number = key.partition("-")
-    no_channel = Relation.channel_id.is_(None)
-    makers: Mapping[str, Callable[[], ColumnElement[bool]]] = {
-        "channel": lambda: Relation.channel_id == int(number),
-        "way": lambda: and_(no_channel, Relation.state.is_(None), func.coalesce(Relation.add_way, 0) == int(number)),
-        "unknown": lambda: and_(no_channel, Relation.state.is_not(None)),
-    }
-    if kind not in makers or not ((number.isdecimal() and len(number) < 19) or kind == "unknown"):
-        raise InvalidInput("没有这个来源", details={"source": key[:40]})
-    return makers[kind]()
 
 
 def _tags_of(customers: Sequence[MyCustomer], now: datetime) -> Any:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from wecom_app.domain.access import Purpose
 from wecom_app.errors import InvalidInput
-from wecom_app.services import my_customers, my_day, rep_edits, rep_sheet, selection_edits, tag_cards
+from wecom_app.services import my_customers, my_day, my_sources, rep_edits, rep_sheet, selection_edits, tag_cards
 from wecom_app.services.access import find_customer
 from wecom_app.services.my_customers import WITHIN_DAYS, Wanted
 from wecom_app.services.rep_edits import EditDraft
@@ -86,7 +86,7 @@ def filters() -> str:
     """What the list can be narrowed by: all tags, and where one's customers came from."""
     with runtime().read() as session:
         dimensions = rep_sheet.whole_library(session, slugify=runtime().slugify)
-        sources = my_customers.sources(session, current_viewer())
+        sources = my_sources.load(session, current_viewer())
     return render_template(
         "sidebar/mine/filters.html",
         dimensions=dimensions,
