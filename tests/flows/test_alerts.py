@@ -13,7 +13,7 @@ from tests.flows.watching import alerts_said, look, open_watched, pass_minutes, 
 from wecom_app.clock import ManualClock
 from wecom_app.errors import WeComError
 from wecom_app.models import CustomerTag, InboxEvent
-from wecom_app.services import bot_settings
+from wecom_app.services import bot_settings, runs
 from wecom_app.services.alert_conditions import CONDITIONS, TITLES
 from wecom_app.services.bot_settings import Choices
 from wecom_app.services.disk import Room
@@ -83,6 +83,16 @@ def revive_the_cell(company: Company, _patch: pytest.MonkeyPatch) -> None:
         session.execute(update(CustomerTag).values(dead=False))
 
 
+def hold_a_run(company: Company, _patch: pytest.MonkeyPatch) -> None:
+    with company.runtime.write() as session:
+        runs.hold_tags(session, [1], company.clock.now(), {1: "护肤"})
+
+
+def reject_the_run(company: Company, _patch: pytest.MonkeyPatch) -> None:
+    (run,) = company.get("/sync/runs?state=held")["items"]
+    company.post(f"/sync/runs/{run['id']}/reject", {}, expect=200)
+
+
 def refuse_the_secret(company: Company, _patch: pytest.MonkeyPatch) -> None:
     company.simulator.faults.add("gettoken", "errcode", errcode=40001)
     company.clock.advance(7200)
@@ -122,6 +132,7 @@ CAUSES: dict[str, tuple[Step, Step]] = {
     "welcome_misses": (miss_welcomes, let_an_hour_pass),
     "dead_jobs": (kill_a_job, cancel_dead_jobs),
     "dead_cells": (leave_a_cell_dead, revive_the_cell),
+    "held_runs": (hold_a_run, reject_the_run),
     "token": (refuse_the_secret, accept_the_secret),
     "clock_skew": (set_the_clock_back, set_the_clock_right),
     "disk": (fill_the_disk, clean_the_disk),

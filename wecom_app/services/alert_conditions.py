@@ -11,11 +11,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.durations import span_words
-from wecom_app.models import CustomerTag, InboxEvent, Welcome
+from wecom_app.models import CustomerTag, InboxEvent, SyncRun, Welcome
 from wecom_app.services import robots
 from wecom_app.services.disk import LOW_SHARE, Room
 from wecom_app.services.leftovers import leftovers_of
 from wecom_app.services.ports import JobQueue
+from wecom_app.services.runs import KIND_WORDS
 from wecom_app.services.wecom_status import TokenState
 
 INBOX_AGE = timedelta(seconds=60)
@@ -91,6 +92,12 @@ def _dead_cells(scene: Scene) -> Reading | None:
     return Reading(count, f"{count} 个标签没能推送到企业微信") if count else None
 
 
+def _held_runs(scene: Scene) -> Reading | None:
+    held = list(scene.session.scalars(select(SyncRun).where(SyncRun.state == "held").order_by(SyncRun.id)))
+    named = "、".join(f"{KIND_WORDS[run.kind]}（编号 {run.id}）" for run in held)
+    return Reading(len(held), f"等待确认的同步：{named}") if held else None
+
+
 def _token(scene: Scene) -> Reading | None:
     """Refused tokens, and the circuit that opens after three of them, are one trouble and one message."""
     token = scene.token
@@ -130,6 +137,12 @@ CONDITIONS: Sequence[Condition] = (
     Condition("welcome_misses", "欢迎语未送达", "在渠道页看原因；多为成员未实名、时限已过或调用受限", _welcome_misses),
     Condition("dead_jobs", "处理失败", "wecom-app jobs list --state dead 看原因，解决后重新执行", _dead_jobs),
     Condition("dead_cells", "标签推送失败", "在客户页看原因，解决后重新推送", _dead_cells),
+    Condition(
+        "held_runs",
+        "同步等待确认",
+        "用 wecom-app sync status 看预览，再确认或拒绝",
+        _held_runs,
+    ),
     Condition("token", "访问令牌", "核对 WECOM_SECRET 与可信 IP，可运行 wecom-app doctor", _token),
     Condition("clock_skew", "时钟偏差", "给服务器校时（NTP）：欢迎语的时限按时钟计算", _clock_skew),
     Condition("disk", "磁盘空间", "尽快清理磁盘：写满后系统会拒收回调", _disk),
