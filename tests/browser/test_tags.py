@@ -65,6 +65,7 @@ def test_the_library_is_accessible_and_fits_every_width(site: Site, window: Open
         "/admin/tags/groups/new",
         "/admin/tags/dimensions",
         "/admin/tags/import",
+        "/admin/tags/report",
         f"/admin/tags/groups/{group}",
         f"/admin/tags/items/{key}",
     ):

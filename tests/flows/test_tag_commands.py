@@ -60,3 +60,11 @@ def test_the_api_tries_out_unless_told_otherwise(company: Company) -> None:
     assert again["steps"] == []
     wrong = company.post("/tags/import", {"content": content.replace("journey", "no"), "dry_run": False}, 422)
     assert wrong["details"]["problems"][0]["line"] == 3
+
+
+def test_the_report_is_the_same_by_command_and_api_and_ends_with_status_1(company: Company, terminal: Terminal) -> None:
+    assert "没有发现问题" in terminal(tags_group, "lint").stdout
+    company.make_tags("护肤")
+    told = terminal.json(tags_group, "lint", expect=1)
+    assert [(item["code"], item["name"]) for item in told["items"]] == [("missing_texts", "兴趣")]
+    assert company.get("/tags/report") == told

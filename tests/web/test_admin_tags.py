@@ -171,3 +171,13 @@ def test_a_file_with_a_wrong_row_is_not_carried_in(company: Company) -> None:
     assert company.get("/tag-groups")["items"] == []
     assert "请选择一个" in send(admin, "/import").get_data(as_text=True)
     assert send(admin, "/import", starter="nothing").status_code == 404
+
+
+def test_the_report_names_what_to_do_and_leads_there(company: Company) -> None:
+    admin = local_admin(company)
+    assert "标签库很整齐" in text(admin, "/report")
+    company.make_tags("护肤")
+    (group,) = company.get("/tag-groups")["items"]
+    page = text(admin, "/report")
+    assert "没有写说明和负责人" in page
+    assert f'href="{HOME}/groups/{group["key"]}"' in page

@@ -8,7 +8,7 @@ from wecom_app.adapters.pinyin import PinyinSlugify
 from wecom_app.cli.common import with_store
 from wecom_app.cli.tables import echo_json, echo_table
 from wecom_app.config import Settings
-from wecom_app.services import audit, library_files, library_import, starters
+from wecom_app.services import audit, library_files, library_import, starters, tag_lint
 from wecom_app.services.context import Context
 from wecom_app.services.library_files import LibraryFile
 from wecom_app.services.library_import import Outcome
@@ -37,6 +37,24 @@ def list_tags(_settings: Settings, store: Store, as_json: bool) -> None:
         return
     rows = [(tag.key or "", tag.name, group.name, group.dimension) for group in file.groups for tag in group.tags]
     echo_table(("key", "标签", "标签组", "维度"), rows)
+
+
+@tags_group.command("lint")
+@as_json
+@with_store
+def lint(_settings: Settings, store: Store, as_json: bool) -> None:
+    """体检：哪些标签难用或不可信，每条说明怎么办；有发现时以状态 1 结束。"""
+    with store.read() as session:
+        found = tag_lint.lint(session, PinyinSlugify(), store.clock.now())
+    if as_json:
+        echo_json({"items": [vars(finding) for finding in found]})
+    elif found:
+        rows = [(one.name, one.key, one.words, one.advice) for one in found]
+        echo_table(("名称", "key", "发现", "怎么办"), rows)
+    else:
+        click.echo("没有发现问题")
+    if found:
+        raise click.exceptions.Exit(1)
 
 
 @tags_group.command("export")

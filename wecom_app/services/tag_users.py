@@ -14,6 +14,10 @@ from wecom_app.models import BotSettings, Channel, ChannelTag, ContentItem, Cust
 from wecom_app.services import condition_queries, content
 from wecom_app.services.context import Context
 
+CONDITIONS = select(ContentItem.id, ContentItem.title, ContentItem.condition).where(
+    ContentItem.archived_at.is_(None), ContentItem.status == "active", ContentItem.condition.is_not(None)
+)
+
 
 @dataclass(frozen=True)
 class TagUse:
@@ -27,15 +31,21 @@ class TagUse:
 
 @dataclass(frozen=True)
 class Consumer:
-    """How uses of one kind are found and, with `cascade`, ended."""
+    """How uses of one kind are found, for some tags or over all, and, with `cascade`, ended."""
 
     find: Callable[[Session, Sequence[Tag]], list[TagUse]]
     release: Callable[[Session, Context, Sequence[Tag], str], None]
+    tag_ids: Callable[[Session], set[int]]
 
 
 def uses_of(session: Session, tags: Sequence[Tag]) -> list[TagUse]:
     """Return what would stop working as it does without these tags."""
     return [use for consumer in CONSUMERS for use in consumer.find(session, tags)] if tags else []
+
+
+def used_tag_ids(session: Session) -> set[int]:
+    """Return every tag that something other than a customer uses."""
+    return {tag_id for consumer in CONSUMERS for tag_id in consumer.tag_ids(session)}
 
 
 def release(session: Session, context: Context, tags: Sequence[Tag], actor: str) -> None:
@@ -75,14 +85,17 @@ def _release_channels(session: Session, _: Context, tags: Sequence[Tag], __: str
     session.execute(delete(ChannelTag).where(ChannelTag.tag_id.in_([tag.id for tag in tags])))
 
 
+def _of_channels(session: Session) -> set[int]:
+    query = select(ChannelTag.tag_id).join(Channel, Channel.id == ChannelTag.channel_id)
+    return set(session.scalars(query.where(Channel.archived_at.is_(None))))
+
+
 def _content(session: Session, tags: Sequence[Tag]) -> list[TagUse]:
     keys = {tag.key for tag in tags}
-    query = select(ContentItem.id, ContentItem.title, ContentItem.condition).where(
-        ContentItem.archived_at.is_(None), ContentItem.status == "active", ContentItem.condition.is_not(None)
-    )
+    query = CONDITIONS.order_by(ContentItem.id)
     return [
         TagUse("content", row.id, row.title, "改为草稿，不再推荐")
-        for row in session.execute(query.order_by(ContentItem.id))
+        for row in session.execute(query)
         if keys & condition_queries.keys_in(conditions.parse(row.condition))
     ]
 
@@ -90,6 +103,12 @@ def _content(session: Session, tags: Sequence[Tag]) -> list[TagUse]:
 def _release_content(session: Session, context: Context, tags: Sequence[Tag], actor: str) -> None:
     for use in _content(session, tags):
         content.edit(session, context, use.id, {"status": "draft"}, version=None, actor=actor)
+
+
+def _of_content(session: Session) -> set[int]:
+    read = (conditions.parse(row.condition) for row in session.execute(CONDITIONS))
+    keys = {key for condition in read for key in condition_queries.keys_in(condition)}
+    return set(session.scalars(select(Tag.id).where(Tag.key.in_(keys))))
 
 
 def _bot(session: Session, tags: Sequence[Tag]) -> list[TagUse]:
@@ -110,8 +129,12 @@ def _release_bot(session: Session, _: Context, tags: Sequence[Tag], __: str) -> 
         settings.card_group_id = None
 
 
+def _of_bot(session: Session) -> set[int]:
+    return set(session.scalars(select(Tag.id).where(Tag.group_id.in_(select(BotSettings.card_group_id)))))
+
+
 CONSUMERS: tuple[Consumer, ...] = (
-    Consumer(_channels, _release_channels),
-    Consumer(_content, _release_content),
-    Consumer(_bot, _release_bot),
+    Consumer(_channels, _release_channels, _of_channels),
+    Consumer(_content, _release_content, _of_content),
+    Consumer(_bot, _release_bot, _of_bot),
 )

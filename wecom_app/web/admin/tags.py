@@ -10,7 +10,17 @@ from wecom_app.domain.access import Role
 from wecom_app.domain.vocabulary import SOURCE_GROUP_NAME
 from wecom_app.errors import Conflict, InvalidInput, NotFound, WeComError
 from wecom_app.models import Tag, TagGroup
-from wecom_app.services import audit, dimensions, library, library_calls, library_edits, tag_tree, tag_users, taxonomy
+from wecom_app.services import (
+    audit,
+    dimensions,
+    library,
+    library_calls,
+    library_edits,
+    tag_lint,
+    tag_tree,
+    tag_users,
+    taxonomy,
+)
 from wecom_app.services.tag_tree import Wanted
 from wecom_app.services.taxonomy import GroupDraft, TagDraft
 from wecom_app.web.admin import notices, tag_forms
@@ -29,6 +39,7 @@ def register(blueprint: Blueprint) -> None:
     """Add the pages."""
     add = blueprint.add_url_rule
     add("/tags", "tags", tree)
+    add("/tags/report", "tags_report", report)
     add("/tags/groups/new", "tags_group_new", new_group)
     add("/tags/groups/new", "tags_group_create", create_group, methods=["POST"])
     add("/tags/groups/<key>", "tags_group", group)
@@ -74,6 +85,15 @@ def tree() -> str:
         words=tag_forms,
         source_group=SOURCE_GROUP_NAME,
     )
+
+
+@signed_in(*READ)
+def report() -> str:
+    """The hygiene report: what was found, and what to do about it."""
+    now = runtime().clock.now()
+    with runtime().read() as session:
+        found = tag_lint.lint(session, runtime().slugify, now)
+    return render_template("admin/tags/report.html", found=found, as_of=now)
 
 
 @signed_in(Role.ADMIN)

@@ -1,13 +1,21 @@
-"""`/api/v1/tags/export` and `/tags/import`: the tag library as a file."""
+"""`/api/v1/tags/export`, `/tags/import` and `/tags/report`: the tag library as a file, and its hygiene."""
 
 import hashlib
 
 from pydantic import BaseModel
 
-from wecom_app.services import library, library_files, library_import
+from wecom_app.services import library, library_files, library_import, tag_lint
 from wecom_app.services.accounts import KeyScope
 from wecom_app.web.api.endpoint import Binary, Call, Endpoint
-from wecom_app.web.api.schemas_library import ExportQuery, ImportIn, ImportOut, ImportProblem, ImportStep
+from wecom_app.web.api.schemas_library import (
+    ExportQuery,
+    FindingOut,
+    ImportIn,
+    ImportOut,
+    ImportProblem,
+    ImportStep,
+    ReportOut,
+)
 
 MIMETYPES = {"yaml": "application/yaml", "csv": "text/csv"}
 MAX_BODY = 2 * library_files.LARGEST
@@ -33,7 +41,14 @@ def import_tags(call: Call) -> BaseModel:
     )
 
 
+def report_tags(call: Call) -> BaseModel:
+    with call.runtime.read() as session:
+        found = tag_lint.lint(session, call.runtime.slugify, call.runtime.clock.now())
+    return ReportOut(items=[FindingOut.model_validate(one, from_attributes=True) for one in found])
+
+
 ENDPOINTS = (
+    Endpoint("GET", "/tags/report", KeyScope.READ, "标签库体检：发现什么、怎么办", report_tags, ReportOut),
     Endpoint("GET", "/tags/export", KeyScope.READ, "导出标签库，YAML 或 CSV", export_tags, Binary, ExportQuery),
     Endpoint(
         "POST",

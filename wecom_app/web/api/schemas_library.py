@@ -137,3 +137,18 @@ class ImportOut(BaseModel):
     dry_run: bool
     steps: list[ImportStep]
     problems: list[ImportProblem]
+
+
+class FindingOut(BaseModel):
+    """One line of the hygiene report; `advice` says what to do."""
+
+    code: str
+    kind: Literal["group", "tag"]
+    key: str
+    name: str
+    words: str
+    advice: str
+
+
+class ReportOut(BaseModel):
+    items: list[FindingOut]
