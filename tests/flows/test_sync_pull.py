@@ -1,6 +1,7 @@
 """A full pull finds what no callback told of, and ends nothing because of one answer."""
 
 import pytest
+from sqlalchemy import select
 
 from tests.flows.company import Company, open_company
 from tests.flows.pulling import (
@@ -21,6 +22,7 @@ from tests.flows.pulling import (
 from tests.flows.test_mark_failures import MARK, edit, known_customer
 from wecom_app.clock import ManualClock
 from wecom_app.errors import Conflict
+from wecom_app.models import SyncConflict
 from wecom_app.services import runs
 from wecom_app.services.runtime import SimulatedCrash
 
@@ -287,3 +289,30 @@ def test_there_is_one_pull_at_a_time_and_it_can_be_stopped_and_resumed(company: 
 
     assert view(company, run_id).state == "done"
     assert len(states(company)) == 3
+
+
+@pytest.mark.both
+@pytest.mark.parametrize("change", ["add", "remove"])
+def test_an_edit_carried_to_wecom_while_a_page_is_under_way_outlives_the_page(company: Company, change: str) -> None:
+    """The page shows what stood before the edit: it is older, however late it is taken in."""
+    (key,) = company.make_tags("护肤")
+    customer = known_customer(company)
+    if change == "remove":
+        edit(company, customer, add=[key])
+        company.settle()
+    edits: list[str] = []
+
+    def edit_now(point: str) -> None:
+        if point == "pull.after_page" and not edits:
+            edits.append(point)
+            edit(company, customer, **{change: [key]})
+            company.runtime.run_until_idle()
+
+    company.crash_hook = edit_now
+    run = pull(company, seconds=30)
+
+    assert (run.state, edits) == ("done", ["pull.after_page"])
+    assert ("护肤" in company.tags_here(customer)) is (change == "add")
+    assert company.tags_here(customer) == company.tags_there(customer)
+    with company.runtime.read() as session:
+        assert session.scalars(select(SyncConflict.id)).all() == []
