@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PYTEST := $(BIN)/python -m pytest -n 2
+# The tests wait for the disk and for browsers more than they compute: twice as many workers as cores fill the gaps.
+PYTEST := $(BIN)/python -m pytest -n 4
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast storm sync-soak benchmarks check format clean
