@@ -1,7 +1,7 @@
 """`schedule`: what is done by the clock, seen, changed and run from a terminal, beside a running system."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +32,13 @@ coalesce = click.option("--once/--each", "coalesce", default=None, help="错过�
 jitter = click.option("--jitter", "jitter_s", type=int, default=None, help="随机推迟最多多少秒，避开整点与半点。")
 
 
+def timing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say when; the parts of a draft that are not its kind and name."""
+    for option in (jitter, coalesce, grace, zone_name, cron_text):
+        command = option(command)
+    return command
+
+
 @click.group("schedule")
 def schedule_group() -> None:
     """计划：何时自动做什么；修改立即生效，不用重启。"""
@@ -60,27 +67,12 @@ def list_all(settings: Settings, store: Store, as_json: bool) -> None:
 @schedule_group.command("set")
 @one_id
 @click.option("--name", default=None, help="名称。")
-@cron_text
-@zone_name
-@grace
-@coalesce
-@jitter
+@timing
 @as_json
 @with_store
-def change(
-    _settings: Settings,
-    store: Store,
-    schedule_id: int,
-    name: str | None,
-    cron: str | None,
-    time_zone: str | None,
-    misfire_grace_s: int | None,
-    coalesce: bool | None,
-    jitter_s: int | None,
-    as_json: bool,
-) -> None:
+def change(_settings: Settings, store: Store, schedule_id: int, name: str | None, as_json: bool, **when: Any) -> None:
     """修改一个计划，只改给出的；各进程立即生效。"""
-    edit = ScheduleEdit(name, cron, time_zone, misfire_grace_s, coalesce, jitter_s)
+    edit = ScheduleEdit(name, **when)
     if edit == ScheduleEdit():
         raise click.UsageError("请给出要改的，例如 --cron '15 2 * * *'")
     now = store.clock.now()
@@ -93,36 +85,17 @@ def change(
 @schedule_group.command("add")
 @click.argument("kind", metavar="种类", type=click.Choice(list(KINDS)))
 @click.option("--name", default=None, help="名称；不给就用种类的名称。")
-@cron_text
-@zone_name
-@grace
-@coalesce
-@jitter
+@timing
 @as_json
 @with_store
-def add(
-    settings: Settings,
-    store: Store,
-    kind: str,
-    name: str | None,
-    cron: str | None,
-    time_zone: str | None,
-    misfire_grace_s: int | None,
-    coalesce: bool | None,
-    jitter_s: int | None,
-    as_json: bool,
-) -> None:
+def add(settings: Settings, store: Store, kind: str, name: str | None, as_json: bool, **when: Any) -> None:
     """新建一个计划，立即生效；不给 --cron 就用这种事的默认时间。"""
     known = KINDS[kind]
-    draft = ScheduleDraft(
-        kind,
-        name or known.words,
-        cron or known.cron,
-        time_zone or settings.time_zone,
-        schedules.GRACE_S if misfire_grace_s is None else misfire_grace_s,
-        coalesce is not False,
-        known.jitter_s if jitter_s is None and cron is None else jitter_s or 0,
-    )
+    usual: dict[str, Any] = {"cron": known.cron, "time_zone": settings.time_zone}
+    if when["cron"] is None:
+        usual["jitter_s"] = known.jitter_s
+    given = {key: value for key, value in when.items() if value is not None}
+    draft = ScheduleDraft(kind, name or known.words, **{**usual, **given})
     now = store.clock.now()
     with store.write() as session:
         made = schedules.create(session, draft, COMMAND, now)
