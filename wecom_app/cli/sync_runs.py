@@ -5,6 +5,7 @@ They only ask: `serve` or `worker` does the work, and `--follow` shows how far i
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import click
 from sqlalchemy.orm import Session
@@ -125,61 +126,60 @@ def status(settings: Settings, store: Store, run_id: int | None, items: bool, fo
         _show(settings, store, run_id, as_json)
 
 
-@click.command("approve")
-@one_run
-@follow
-@as_json
-@with_store
-def approve(settings: Settings, store: Store, run_id: int, follow: bool, as_json: bool) -> None:
-    """确认一次等待确认的同步：执行预览里仍然成立的内容。"""
-    _steer(settings, store, lambda session: runs.approve(session, store.queue, run_id, BY), as_json, follow)
+@dataclass(frozen=True)
+class Steering:
+    """A command that steers one run; `act` is what it does in the transaction."""
+
+    name: str
+    words: str
+    act: Callable[[Session, Store, int], SyncRun]
+    goes_on: bool = True
+    """Whether the run goes on from there, so that it can be followed."""
 
 
-@click.command("reject")
-@one_run
-@as_json
-@with_store
-def reject(settings: Settings, store: Store, run_id: int, as_json: bool) -> None:
-    """拒绝一次等待确认的同步：待确认的内容都不执行。"""
-    _steer(settings, store, lambda session: runs.reject(session, run_id, BY, store.clock.now()), as_json)
+STEERING = (
+    Steering(
+        "approve",
+        "确认一次等待确认的同步：执行预览里仍然成立的内容。",
+        lambda session, store, run_id: runs.approve(session, store.queue, run_id, BY),
+    ),
+    Steering(
+        "reject",
+        "拒绝一次等待确认的同步：待确认的内容都不执行。",
+        lambda session, store, run_id: runs.reject(session, run_id, BY, store.clock.now()),
+        goes_on=False,
+    ),
+    Steering(
+        "stop",
+        "停止一次进行中的同步，之后可以用 resume 继续。",
+        lambda session, store, run_id: runs.stop(session, run_id, BY, store.clock.now()),
+        goes_on=False,
+    ),
+    Steering(
+        "resume",
+        "从停下的地方继续一次同步。",
+        lambda session, store, run_id: runs.resume(session, store.queue, run_id, BY),
+    ),
+    Steering(
+        "undo",
+        "撤销一次全量同步改动的标签；之后又有改动的保持现状。",
+        lambda session, store, run_id: runs.start_undo(session, store.queue, run_id, BY, store.clock.now()),
+    ),
+)
 
 
-@click.command("stop")
-@one_run
-@as_json
-@with_store
-def stop(settings: Settings, store: Store, run_id: int, as_json: bool) -> None:
-    """停止一次进行中的同步，之后可以用 resume 继续。"""
-    _steer(settings, store, lambda session: runs.stop(session, run_id, BY, store.clock.now()), as_json)
+def _command(steering: Steering) -> click.Command:
+    def steer(settings: Settings, store: Store, run_id: int, as_json: bool, follow: bool = False) -> None:
+        _steer(settings, store, lambda session: steering.act(session, store, run_id), as_json, follow)
+
+    shown = as_json(with_store(steer))
+    return click.command(steering.name, help=steering.words)(one_run(follow(shown) if steering.goes_on else shown))
 
 
-@click.command("resume")
-@one_run
-@follow
-@as_json
-@with_store
-def resume(settings: Settings, store: Store, run_id: int, follow: bool, as_json: bool) -> None:
-    """从停下的地方继续一次同步。"""
-    _steer(settings, store, lambda session: runs.resume(session, store.queue, run_id, BY), as_json, follow)
+COMMANDS: tuple[click.Command, ...] = (pull, push, status, *(_command(steering) for steering in STEERING))
 
 
-@click.command("undo")
-@one_run
-@follow
-@as_json
-@with_store
-def undo(settings: Settings, store: Store, run_id: int, follow: bool, as_json: bool) -> None:
-    """撤销一次全量同步改动的标签；之后又有改动的保持现状。"""
-    now = store.clock.now()
-    _steer(settings, store, lambda session: runs.start_undo(session, store.queue, run_id, BY, now), as_json, follow)
-
-
-COMMANDS: tuple[click.Command, ...] = (pull, push, status, approve, reject, stop, resume, undo)
-
-
-def _steer(
-    settings: Settings, store: Store, act: Callable[[Session], SyncRun], as_json: bool, follow: bool = False
-) -> None:
+def _steer(settings: Settings, store: Store, act: Callable[[Session], SyncRun], as_json: bool, follow: bool) -> None:
     with store.write() as session:
         run_id = act(session).id
     if follow:

@@ -1,6 +1,6 @@
 """What a run of sync found, line by line: a bounded number of notes, and all of what waits for an answer.
 
-Written by `pulls`, `bulk_looks` and `library`; read by `runs`.
+Written by `pulls`, `pull_chains`, `pull_finish`, `bulk_looks` and `library`; read by `runs`.
 """
 
 from collections.abc import Mapping, Sequence

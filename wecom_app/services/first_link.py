@@ -1,0 +1,54 @@
+"""The first link: what a pull finds before any other has come to its end, and nobody has seen what it would write."""
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from wecom_app.domain.vocabulary import Owner, SourceKind
+from wecom_app.models import CustomerTag, Deployment, Relation, SyncRun, Tag
+from wecom_app.models.tagging import CUSTOMER_LEVEL
+from wecom_app.services import run_ends, runs
+from wecom_app.services.runtime import Runtime
+
+
+def is_first(session: Session) -> bool:
+    """Return whether WeCom's library was somebody else's work, and no pull has ever come to its end."""
+    done = select(SyncRun.id).where(SyncRun.kind == "pull", SyncRun.state == "done").limit(1)
+    foreign = select(Tag.id).where(Tag.owner == Owner.FOREIGN, Tag.gone_at.is_(None)).limit(1)
+    return session.execute(done).first() is None and session.execute(foreign).first() is not None
+
+
+def hold(session: Session, *, held: bool) -> None:
+    deployment = session.execute(select(Deployment)).scalar_one_or_none()
+    if deployment is not None:
+        deployment.link_held = held
+
+
+def preview(session: Session, runtime: Runtime, run: SyncRun) -> None:
+    """Hold the first link back until somebody has seen what it would write to other members' customers."""
+    waiting = (
+        select(func.count(func.distinct(CustomerTag.relation_id)), func.count())
+        .join(Relation, Relation.id == CustomerTag.relation_id)
+        .where(
+            CustomerTag.relation_id != CUSTOMER_LEVEL,
+            CustomerTag.source_kind == SourceKind.WECOM_LINK,
+            CustomerTag.acked_ver < CustomerTag.ver,
+            Relation.lost_at.is_(None),
+        )
+    )
+    relations, marks = session.execute(waiting).one()
+    if not relations:
+        hold(session, held=False)
+        return
+    taken = runs.view(session, run, runtime.clock.now()).counts
+    seconds = runtime.wecom_status.push_time_s(relations)
+    run.guard = {
+        **run.guard,
+        "first_link": {
+            "customers": taken.get("contacts", 0),
+            "adopted": taken.get("adopted", 0),
+            "push_relations": relations,
+            "push_marks": marks,
+            "push_seconds": None if seconds is None else round(seconds),
+        },
+    }
+    run_ends.hold(runtime, run, "首次同步已读完：确认后才会把同一位客户的标签写到其他成员名下")

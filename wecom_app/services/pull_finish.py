@@ -1,0 +1,162 @@
+"""What follows the pages of a full pull: compared, asked about and released, a slice a transaction.
+
+What no page has shown is looked at singly; where that is much, the run is held until a person has agreed.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from wecom_app.models import CustomerTag, Relation, Staff, SyncChain, SyncRun, SyncRunItem, TagOperation
+from wecom_app.models.tagging import CUSTOMER_LEVEL
+from wecom_app.services import cells, customers, first_link, run_ends, run_items, runs, sequence, staff
+from wecom_app.services.ports import JobArgs
+from wecom_app.services.run_items import Item
+from wecom_app.services.runtime import Runtime
+
+SLICE = 50
+"""Relations asked about, or customers released, in one write transaction."""
+BACKLOG = 1000
+PAUSE = timedelta(seconds=5)
+"""With that many pushes waiting the rest waits as well: what somebody does now is not to queue behind a pull."""
+STEPS = 50
+"""Slices in one job, so that the lane's other jobs get their turn."""
+
+
+def finish(runtime: Runtime, args: JobArgs) -> None:
+    """Go on with what follows the pages, a slice a transaction; running it again goes on where it ended."""
+    run_id = int(args["run_id"])
+    for _ in range(STEPS):
+        with runtime.read() as session:
+            waiting = runtime.queue.count_by_state(session).get(("push", "waiting"), 0)
+        with runtime.write() as session:
+            run = runs.locked(session, run_id)
+            if run.state != "running":
+                return
+            if run.phase != "compare" and waiting > BACKLOG:
+                later = runtime.clock.now() + PAUSE
+                runs.enqueue(session, runtime.queue, runs.FINISH_KIND, run_id, run_at=later)
+                return
+            PHASES[run.phase](session, runtime, run)
+        runtime.crash_point("pull.after_step")
+    with runtime.write() as session:
+        runs.enqueue(session, runtime.queue, runs.FINISH_KIND, run_id)
+
+
+def _compare(session: Session, runtime: Runtime, run: SyncRun) -> None:
+    """Write down the next relations that a completed pull of their member did not show; at the end, judge."""
+    found = session.execute(_absent(session, run).where(Relation.id > run.cursor).limit(SLICE)).all()
+    run_items.add(
+        session,
+        run.id,
+        [
+            Item("absent", str(row.id), row.id, {"userid": row.userid, "customer_id": row.customer_id}, waits=True)
+            for row in found
+        ],
+    )
+    if found:
+        run.cursor = found[-1].id
+        return
+    facts = _deletions(session, run)
+    run.phase, run.cursor = "ask", 0
+    run.counts = {**run.counts, "absent": facts["absent"]}
+    for kind in ("absent", "removals"):
+        runtime.metrics.sync_drift.labels(kind).inc(facts[kind])
+    if runs.is_within(facts["absent"], facts["relations"]) and runs.is_within(facts["removals"], facts["marks"]):
+        return
+    run.guard = {**run.guard, "deletions": facts}
+    run_ends.hold(runtime, run, "这次同步会解除或移除的内容太多，已暂停：请查看预览，确认或拒绝")
+
+
+def _absent(session: Session, run: SyncRun) -> Any:
+    """Select the live relations of members who were read to the end, that neither a page nor a look has shown since."""
+    unread: set[str] = set()
+    read: set[str] = set()
+    for userids, counts in session.execute(
+        select(SyncChain.userids, SyncChain.counts).where(SyncChain.run_id == run.id, SyncChain.state == "done")
+    ):
+        read.update(userid.lower() for userid in userids)
+        unread.update(userid.lower() for userid in counts.get("unread", ()))
+    staff_ids = staff.find_ids(session, sorted(read - unread)).values()
+    return (
+        select(Relation.id, Relation.customer_id, Staff.userid)
+        .join(Staff, Staff.id == Relation.staff_id)
+        .where(
+            Relation.staff_id.in_(list(staff_ids)),
+            Relation.lost_at.is_(None),
+            Relation.half.is_(False),
+            Relation.listed_seq < run.start_seq,
+            Relation.seen_seq < run.start_seq,
+            Relation.life_seq < run.start_seq,
+        )
+        .order_by(Relation.id)
+    )
+
+
+def _deletions(session: Session, run: SyncRun) -> dict[str, int]:
+    """Count what a run would end, and of how many."""
+    absent = select(func.count()).where(SyncRunItem.run_id == run.id, SyncRunItem.kind == "absent")
+    marks = select(func.count()).where(CustomerTag.relation_id != CUSTOMER_LEVEL, CustomerTag.base.is_(True))
+    missing = select(SyncRunItem.detail).where(SyncRunItem.run_id == run.id, SyncRunItem.kind == "removal")
+    return {
+        "absent": session.execute(absent).scalar_one(),
+        "relations": run.expected,
+        "removals": sum(len(detail["tag_ids"]) for detail in session.scalars(missing)),
+        "marks": session.execute(marks).scalar_one(),
+    }
+
+
+def _ask(session: Session, runtime: Runtime, run: SyncRun) -> None:
+    """Have the next customers looked at singly, whose tag or friendship was missing from the pages."""
+    query = (
+        select(SyncRunItem, Relation)
+        .join(Relation, Relation.id == SyncRunItem.relation_id)
+        .where(SyncRunItem.run_id == run.id, SyncRunItem.state == "waiting", SyncRunItem.id > run.cursor)
+        .order_by(SyncRunItem.id)
+        .limit(SLICE)
+    )
+    found = session.execute(query).all()
+    if not found:
+        run.phase, run.cursor = "release", 0
+        if run.first_link:
+            first_link.preview(session, runtime, run)
+        return
+    customers.lock(session, sorted({relation.customer_id for _, relation in found}))
+    for item, relation in found:
+        item.state, item.asked_seq = "asked", sequence.draw(session)
+        if item.kind == "absent":
+            relation.absent_seq = item.asked_seq
+        relation.dirty_gen += 1
+        cells.request_sync(session, runtime.queue, relation.customer_id)
+    run.cursor = found[-1][0].id
+
+
+def _release(session: Session, runtime: Runtime, run: SyncRun) -> None:
+    """Have the next customers pushed whose tags are not yet at WeCom as they should be; at the end, all is done."""
+    if run.guard.get("first_link", {}).get("approved"):
+        first_link.hold(session, held=False)
+    query = (
+        select(TagOperation.customer_id)
+        .where(cells.IS_OPEN, TagOperation.customer_id > run.cursor)
+        .distinct()
+        .order_by(TagOperation.customer_id)
+        .limit(SLICE)
+    )
+    found = session.scalars(query).all()
+    for customer_id in found:
+        cells.request_sync(session, runtime.queue, customer_id)
+    if found:
+        run.cursor = found[-1]
+        return
+    run.reason = None
+    run_ends.end(runtime, run, "done")
+
+
+PHASES: Mapping[str, Callable[[Session, Runtime, SyncRun], None]] = {
+    "compare": _compare,
+    "ask": _ask,
+    "release": _release,
+}
