@@ -8,12 +8,16 @@ from wecom_app.cli.repair import each
 from wecom_app.cli.tables import echo_json, echo_table, moment
 from wecom_app.config import Settings
 from wecom_app.services import conflicts, revival
+from wecom_app.services.conflicts import ConflictView
 from wecom_app.services.revival import Revived
 from wecom_app.services.runtime import Store
 from wecom_app.web.api.schemas import Page
 from wecom_app.web.api.schemas_sync import ConflictOut
 from wecom_app.web.api.sync import conflict_out, failures_out, revived_out, settled_out
 
+SUBJECTS = {"tag": "标签的", "group": "标签组的"}
+KINDS = {"name": "名称", "order": "顺序", "deletion": "删除"}
+RESOLUTIONS = {None: "", "ours": "保留系统的", "theirs": "采用企业微信的", "same": "已一致"}
 as_json = click.option("--json", "as_json", is_flag=True, help="输出 JSON，字段与接口相同。")
 
 
@@ -52,20 +56,31 @@ def list_conflicts(settings: Settings, store: Store, state: str, limit: int, as_
     if as_json:
         echo_json(Page[ConflictOut](items=[conflict_out(view) for view in found], next_cursor=None))
         return
-    head = ("编号", "时间", "客户", "成员", "标签", "系统", "企业微信")
+    head = ("编号", "时间", "关于", "标签", "系统", "企业微信", "处理")
     rows = [
         (
             str(view.id),
             moment(view.created_at, settings.time_zone),
-            view.external_userid,
-            view.userid,
+            _about(view),
             view.name,
-            _has(view.key in view.ours),
-            _has(view.key in view.theirs),
+            *_values(view),
+            RESOLUTIONS[view.resolution],
         )
         for view in found
     ]
     echo_table(head, rows)
+
+
+def _about(view: ConflictView) -> str:
+    if view.subject == "mark":
+        return f"客户 {view.external_userid}（成员 {view.userid}）"
+    return f"{SUBJECTS[view.subject]}{KINDS[view.kind]}"
+
+
+def _values(view: ConflictView) -> tuple[str, str]:
+    if view.subject == "mark":
+        return _has(view.key in view.ours), _has(view.key in view.theirs)
+    return "、".join(view.ours), "、".join(view.theirs) or "已删除"
 
 
 @sync_group.command("settle")

@@ -20,6 +20,8 @@ class Deployment(Base):
     created_at: Mapped[datetime]
     link_held: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether what the first pull found in WeCom waits for approval before it is pushed to other members."""
+    tag_limit_seen: Mapped[int | None]
+    """How many tags the library had when WeCom refused to make one more (40126); None while it never has."""
 
 
 class ApiKey(Base):

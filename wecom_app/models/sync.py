@@ -42,21 +42,30 @@ class TagOperation(Base):
 
 
 class SyncConflict(Base):
-    """A disagreement that a person should know of, kept even where it was settled by rule."""
+    """A disagreement that a person should know of, kept even where it was settled by rule.
+
+    About a mark it names customer, relation and tag; about the library only the tag, or the group.
+    """
 
     __tablename__ = "sync_conflict"
     __table_args__ = (Index("ix_sync_conflict_state", "state", "id"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))
-    """One of `domain.merge.Conflict`: concurrent, repush, single, link or policy."""
-    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"), index=True)
-    relation_id: Mapped[int] = mapped_column(ForeignKey("relation.id"))
-    tag_id: Mapped[int] = mapped_column(ForeignKey("tag.id"))
+    """One of `domain.merge.Conflict` for a mark, of `domain.definitions.Dispute` for the library."""
+    customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"), index=True)
+    relation_id: Mapped[int | None] = mapped_column(ForeignKey("relation.id"))
+    tag_id: Mapped[int | None] = mapped_column(ForeignKey("tag.id"))
+    group_id: Mapped[int | None] = mapped_column(ForeignKey("tag_group.id"))
     ours: Mapped[dict[str, Any]]
     theirs: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(String(12), default="open")
+    resolution: Mapped[str | None] = mapped_column(String(8))
+    """Whose value held in the end: ours, theirs, or same where both sides came to agree; None while it is open."""
+    settled_by: Mapped[str | None] = mapped_column(String(64))
+    """The person who settled it; None where a rule did."""
     created_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
 
 
 class SyncRun(Base):

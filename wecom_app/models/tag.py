@@ -27,6 +27,27 @@ class Governed:
     """The edit version: raised by every edit, checked by the next."""
 
 
+class Mirrored:
+    """What was last agreed on with WeCom about a group or tag, and what is still to be told there."""
+
+    base_name: Mapped[str | None] = mapped_column(String(64))
+    """The name last observed at WeCom; None while it was never seen there."""
+    base_order: Mapped[int | None] = mapped_column(BigId)
+    sent_name: Mapped[str | None] = mapped_column(String(64))
+    """The name that we told WeCom since `base_name` was observed: seen there, it is no edit of somebody else's."""
+    sent_order: Mapped[int | None] = mapped_column(BigId)
+    tries: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Edits that WeCom answered and that reading back did not confirm."""
+    blocked: Mapped[str | None] = mapped_column(String(200))
+    """Why WeCom does not take it as it is here; None while nothing was refused."""
+    blocked_by: Mapped[str | None] = mapped_column(String(8))
+    """limit (no more tags may be made), refused or tries; None while nothing is in the way."""
+    deleting_at: Mapped[datetime | None]
+    """When somebody asked for its deletion at WeCom; it stays noted once that is done."""
+    aliases: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    """Other names by which people look for it."""
+
+
 class TagDimension(Base):
     """One of the views that tags are sorted by; the four built-in ones come with the first migration."""
 
@@ -39,7 +60,7 @@ class TagDimension(Base):
     archived_at: Mapped[datetime | None]
 
 
-class TagGroup(Governed, Base):
+class TagGroup(Governed, Mirrored, Base):
     """Tags that belong together; mirrored at WeCom according to `mirror`."""
 
     __tablename__ = "tag_group"
@@ -60,12 +81,14 @@ class TagGroup(Governed, Base):
     """Covered in the sidebar until tapped: others can look over a member's shoulder."""
     editable_by: Mapped[str] = mapped_column(String(12), default="everybody", server_default="everybody")
     """Who may edit these tags on a customer by hand: everybody, leaders (and admins) or nobody."""
+    conflict_policy: Mapped[str] = mapped_column(String(8), default="wecom", server_default="wecom")
+    """Whose name or order holds where both sides changed it: wecom, ours, or ask."""
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
     gone_at: Mapped[datetime | None]
 
 
-class Tag(Governed, Base):
+class Tag(Governed, Mirrored, Base):
     """One tag; `wecom_tag_id` is None while WeCom has not got it (or its group is not mirrored)."""
 
     __tablename__ = "tag"
@@ -84,9 +107,5 @@ class Tag(Governed, Base):
     archived_at: Mapped[datetime | None]
     gone_at: Mapped[datetime | None]
     """When WeCom was seen to have deleted it: a tombstone, never made again by itself."""
-    blocked: Mapped[str | None] = mapped_column(String(200))
-    """Why WeCom refused to create it; None while nothing was refused."""
-    aliases: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
-    """Other names by which people look for it."""
     replaced_by: Mapped[str | None] = mapped_column(String(200))
     """Key of the tag to use instead of a deprecated one."""

@@ -21,6 +21,7 @@ from wecom_app.domain.vocabulary import (
 from wecom_app.errors import InvalidInput, NameTaken, NotFound
 from wecom_app.models import Tag, TagDimension, TagGroup
 from wecom_app.services.context import Context
+from wecom_app.services.ports import JobQueue
 
 MAX_NAME = 30
 """add_corp_tag: tag and group names, in characters."""
@@ -114,8 +115,13 @@ def add_tags(
 
 
 def request_push(session: Session, context: Context, group_id: int) -> None:
-    """Have the group's missing tags made at WeCom."""
-    context.queue.enqueue(
+    """Have WeCom told what it lacks of the group, and what has changed here."""
+    enqueue_push(session, context.queue, group_id)
+
+
+def enqueue_push(session: Session, queue: JobQueue, group_id: int) -> None:
+    """Have WeCom told about a group; jobs of the library run one at a time."""
+    queue.enqueue(
         session,
         LIBRARY_KIND,
         {"group_id": group_id},

@@ -11,32 +11,46 @@ Reason = Annotated[str, Field(min_length=1, max_length=200, pattern=NO_NUL)]
 
 
 class ConflictsQuery(StateQuery):
-    """`external_userid` names one customer."""
+    """`external_userid` names one customer; `subject` is mark, or library for names, orders and deletions."""
 
     external_userid: Annotated[str, Field(min_length=1, max_length=64, pattern=NO_NUL)] | None = None
+    subject: Literal["mark", "library"] | None = None
 
 
 class ConflictOut(BaseModel):
     """A disagreement between the two sides that a person should know of, though a rule has settled the values.
 
-    `kind`: concurrent (both changed it and the order is not known), repush (pushed again over something else), single
-    (several values of a single-choice group), link (found at the first link) or policy (the group is not adopted).
+    About a mark (`subject`), `ours` and `theirs` are keys of tags, and `kind` is concurrent (both changed it and the
+    order is not known), repush (pushed again over something else), single (several values of a single-choice group),
+    link (found at the first link) or policy (the group is not adopted). About a tag or group of the library they are
+    names or orders, `external_userid` and `userid` are null, and `kind` is name, order or deletion (`theirs` empty,
+    `uses` what relies on it here). `resolution` is whose value held, or same where both came to agree.
     """
 
     id: int
-    kind: Literal["concurrent", "repush", "single", "link", "policy"]
+    kind: Literal["concurrent", "repush", "single", "link", "policy", "name", "order", "deletion"]
     state: Literal["open", "settled"]
-    external_userid: str
-    userid: str
+    subject: Literal["mark", "tag", "group"]
+    external_userid: str | None
+    userid: str | None
     key: str
     name: str
+    group: str
     ours: list[str]
     theirs: list[str]
+    uses: list[str]
+    resolution: Literal["ours", "theirs", "same"] | None
+    settled_by: str | None
     created_at: Moment
+    settled_at: Moment | None
 
 
 class SettleIn(Given):
-    """`keep`: `ours` leaves what stands here, `theirs` takes over what WeCom had shown."""
+    """`keep`: `ours` leaves what stands here, `theirs` takes over what WeCom had shown.
+
+    About the library, `ours` is told WeCom (after a deletion: made there anew, with a new id, and marked again) and
+    `theirs` is taken over (after a deletion: it stays deleted).
+    """
 
     ids: Annotated[list[Cursor], Field(min_length=1, max_length=100)]
     keep: Literal["ours", "theirs"]
@@ -46,7 +60,7 @@ class LeftOut(BaseModel):
     """A disagreement that was not settled; `message` is for people."""
 
     id: int
-    reason: Literal["missing", "settled", "gone"]
+    reason: Literal["missing", "settled", "gone", "taken"]
     message: str
 
 

@@ -29,6 +29,7 @@ def list_conflicts(call: Call) -> BaseModel:
             session,
             state=query.state,
             external_userid=query.external_userid,
+            subject=query.subject,
             before_id=query.cursor,
             limit=query.limit + 1,
         )
@@ -82,7 +83,7 @@ ENDPOINTS = (
         "GET",
         "/sync/conflicts",
         KeyScope.READ,
-        "两边不一致的记录，新的在前；state 为 open 或 settled",
+        "两边不一致的记录，新的在前；state 为 open 或 settled，subject 为 mark（打在客户身上的）或 library（标签库）",
         list_conflicts,
         Page[ConflictOut],
         ConflictsQuery,

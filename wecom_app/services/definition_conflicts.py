@@ -1,0 +1,136 @@
+"""Disagreements about the tag library itself: names, orders and deletions, noted and settled.
+
+Noted by `library_merge` and `library_deletions`; a person's word on them comes through `conflicts.settle`.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from wecom_app.domain.definitions import Dispute
+from wecom_app.models import SyncConflict, Tag, TagGroup
+from wecom_app.services import taxonomy
+from wecom_app.services.ports import JobQueue
+
+Definition = Tag | TagGroup
+MAX_ALIASES = 20
+"""As many as `library_edits` lets people write; the oldest goes."""
+
+
+def open_row(session: Session, one: Definition, kind: Dispute) -> SyncConflict | None:
+    """Return the disagreement about this group or tag that waits for a person."""
+    query = _rows_of(one).where(SyncConflict.kind == kind, SyncConflict.state == "open")
+    return session.scalars(query.limit(1)).one_or_none()
+
+
+def note(
+    session: Session,
+    one: Definition,
+    kind: Dispute,
+    *,
+    ours: str | int | None,
+    theirs: str | int | None,
+    resolution: str | None,
+    now: datetime,
+    uses: Sequence[str] = (),
+) -> None:
+    """Write a disagreement down; without `resolution` it waits for a person, once however often it is seen."""
+    row = open_row(session, one, kind)
+    if row is None:
+        row = SyncConflict(kind=kind.value, created_at=now)
+        row.group_id, row.tag_id = (one.id, None) if isinstance(one, TagGroup) else (None, one.id)
+        session.add(row)
+    row.ours = {"value": ours, **({"uses": list(uses)} if uses else {})}
+    row.theirs = {"value": theirs}
+    row.state = "open" if resolution is None else "settled"
+    row.resolution, row.settled_at = resolution, None if resolution is None else now
+
+
+def close(session: Session, one: Definition, kind: Dispute, now: datetime) -> None:
+    """Note that the two sides have come to agree by themselves."""
+    row = open_row(session, one, kind)
+    if row is not None:
+        row.state, row.resolution, row.settled_at = "settled", "same", now
+
+
+def values_of(conflict: SyncConflict) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return both sides' values in words; none where a side has none."""
+    return _words(conflict.ours), _words(conflict.theirs)
+
+
+def uses_in(conflict: SyncConflict) -> tuple[str, ...]:
+    """Return what relies on what was deleted."""
+    return tuple(conflict.ours.get("uses", ()))
+
+
+def settle(session: Session, queue: JobQueue, conflict: SyncConflict, *, take_theirs: bool) -> str | None:
+    """Carry out a person's word; return the key of `conflicts.LEFT_WORDS` that says why it cannot be."""
+    one: Definition | None = (
+        session.get(Tag, conflict.tag_id) if conflict.group_id is None else session.get(TagGroup, conflict.group_id)
+    )
+    if one is None or one.gone_at is not None:
+        return "gone" if take_theirs else "missing"
+    group_id = one.id if isinstance(one, TagGroup) else one.group_id
+    if take_theirs:
+        refusal = _take(session, one, Dispute(conflict.kind), conflict.theirs["value"])
+        if refusal is not None:
+            return refusal
+    else:
+        _keep(one, Dispute(conflict.kind), conflict.theirs["value"])
+    one.version += 1
+    session.flush()
+    taxonomy.enqueue_push(session, queue, group_id)
+    return None
+
+
+def _take(session: Session, one: Definition, kind: Dispute, theirs: Any) -> str | None:
+    if kind is Dispute.ORDER:
+        one.position = one.base_order = int(theirs)
+        return None
+    if is_name_held(session, one, theirs):
+        return "taken"
+    keep_alias(one, one.name)
+    one.name = one.base_name = theirs
+    return None
+
+
+def _keep(one: Definition, kind: Dispute, theirs: Any) -> None:
+    """What WeCom shows is the last agreed state now, so that ours is the only change."""
+    one.tries, one.blocked, one.blocked_by = 0, None, None
+    if kind is Dispute.ORDER:
+        one.base_order, one.sent_order = int(theirs), None
+        return
+    keep_alias(one, theirs)
+    one.base_name, one.sent_name = theirs, None
+
+
+def is_name_held(session: Session, one: Definition, name: str) -> bool:
+    """Return whether another live group, or tag of the same group, has this name."""
+    query: Select[int]
+    if isinstance(one, TagGroup):
+        query = select(TagGroup.id).where(TagGroup.name == name, TagGroup.id != one.id)
+        live = (TagGroup.archived_at.is_(None), TagGroup.gone_at.is_(None))
+    else:
+        query = select(Tag.id).where(Tag.group_id == one.group_id, Tag.name == name, Tag.id != one.id)
+        live = (Tag.archived_at.is_(None), Tag.gone_at.is_(None))
+    return session.scalars(query.where(*live).limit(1)).first() is not None
+
+
+def keep_alias(one: Definition, name: str) -> None:
+    """Let people go on finding it by a name that it does not bear any more."""
+    if name not in one.aliases:
+        one.aliases = [*one.aliases, name][-MAX_ALIASES:]
+
+
+def _words(side: dict[str, Any]) -> tuple[str, ...]:
+    value = side.get("value")
+    return () if value is None else (str(value),)
+
+
+def _rows_of(one: Definition) -> Select[SyncConflict]:
+    of_library = SyncConflict.customer_id.is_(None)
+    where = SyncConflict.group_id == one.id if isinstance(one, TagGroup) else SyncConflict.tag_id == one.id
+    return select(SyncConflict).where(of_library, where)
