@@ -4,7 +4,7 @@ They only ask: `serve` or `worker` does the work, and `--follow` shows how far i
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import click
@@ -16,62 +16,13 @@ from wecom_app.config import Settings
 from wecom_app.models import SyncRun
 from wecom_app.services import revival, runs
 from wecom_app.services.revival import Revived
-from wecom_app.services.runs import KIND_WORDS, RunView
+from wecom_app.services.run_words import COUNT_WORDS, GUARD_WORDS, ITEM_WORDS, KIND_WORDS, PHASE_WORDS, STATE_WORDS
+from wecom_app.services.runs import RunView
 from wecom_app.services.runtime import Store
 from wecom_app.web.api.schemas import Page
 from wecom_app.web.api.schemas_sync import RunItemOut, RunOut
 from wecom_app.web.api.sync_runs import item_out, run_out
 
-STATE_WORDS: Mapping[str, str] = {
-    "queued": "等待开始",
-    "running": "进行中",
-    "held": "等待确认",
-    "done": "已完成",
-    "failed": "失败",
-    "stopped": "已停止",
-}
-PHASE_WORDS: Mapping[str, str] = {
-    "start": "读取成员名单",
-    "pages": "读取客户",
-    "compare": "核对缺少的客户",
-    "ask": "逐个复核",
-    "release": "推送标签",
-    "undo": "撤销",
-}
-ITEM_WORDS: Mapping[str, str] = {
-    "removal": "标签不见了",
-    "absent": "客户不见了",
-    "tag_gone": "标签已删除",
-    "unreadable": "成员读不到",
-    "failed": "没读完",
-    "adopted": "已采纳",
-}
-GUARD_WORDS: Mapping[str, str] = {
-    "absent": "将复核并解除的好友关系",
-    "relations": "现有好友关系",
-    "removals": "将移除的标签（每位成员名下各算一个）",
-    "marks": "现有标签（每位成员名下各算一个）",
-    "tags": "将停用的标签",
-    "customers": "读到的客户",
-    "adopted": "已采纳的标签",
-    "push_relations": "将写入的好友关系",
-    "push_marks": "将写入的标签",
-    "push_seconds": "写入约需秒数",
-}
-COUNT_WORDS: Mapping[str, str] = {
-    "members": "成员",
-    "contacts": "客户",
-    "new": "新增好友关系",
-    "adopted": "采纳标签",
-    "removals": "不见的标签",
-    "absent": "不见的客户",
-    "asked": "单独复核",
-    "unreadable": "读不到的成员",
-    "pages": "页",
-    "restored": "已恢复",
-    "kept": "保持现状",
-    "buried": "已停用标签",
-}
 BY = "命令行"
 POLL_S = 1.0
 

@@ -16,7 +16,7 @@ from wecom_app.services import robots
 from wecom_app.services.disk import LOW_SHARE, Room
 from wecom_app.services.leftovers import leftovers_of
 from wecom_app.services.ports import JobQueue
-from wecom_app.services.runs import KIND_WORDS
+from wecom_app.services.run_words import KIND_WORDS
 from wecom_app.services.wecom_status import TokenState
 
 INBOX_AGE = timedelta(seconds=60)

@@ -27,7 +27,6 @@ UNDO_KIND = "sync.undo"
 PAGE_API = "externalcontact/batch/get_by_user"
 STATES = ("queued", "running", "held", "done", "failed", "stopped")
 UNFINISHED = ("queued", "running", "held")
-KIND_WORDS: Mapping[str, str] = {"pull": "全量同步", "library": "标签删除", "undo": "撤销同步"}
 GUARD_FLOOR, GUARD_SHARE = 20, 0.10
 """No step ends more than the larger of 20 and a tenth of what there is before somebody has said yes."""
 
@@ -182,6 +181,7 @@ def reject(session: Session, run_id: int, by: str, now: datetime) -> SyncRun:
     """End a held run without what it asked for; raise Conflict where it is not held."""
     run = _held(session, run_id)
     run.settled_by, run.reason = by[:64], "已拒绝：待确认的内容都没有执行"
+    run.guard = {name: {**facts, "approved": facts.get("approved", False)} for name, facts in run.guard.items()}
     end(run, "stopped", now)
     session.execute(
         update(SyncRunItem).where(SyncRunItem.run_id == run_id, SyncRunItem.state == "waiting").values(state="rejected")
@@ -206,7 +206,8 @@ def resume(session: Session, queue: JobQueue, run_id: int, by: str) -> SyncRun:
     if other is not None and other.id != run.id:
         raise Conflict(f"另一次同步还没有结束（编号 {other.id}）", details={"run_id": other.id})
     rejected = select(SyncRunItem.id).where(SyncRunItem.run_id == run_id, SyncRunItem.state == "rejected").limit(1)
-    if run.kind != "pull" or run.state not in ("stopped", "failed", "running") or session.scalar(rejected):
+    is_rejected = was_rejected(run.guard) or session.scalar(rejected) is not None
+    if run.kind != "pull" or run.state not in ("stopped", "failed", "running") or is_rejected:
         raise Conflict("这次同步不能继续，请重新开始一次")
     run.state, run.reason, run.finished_at, run.settled_by = "running", None, None, by[:64]
     session.flush()
@@ -217,6 +218,11 @@ def resume(session: Session, queue: JobQueue, run_id: int, by: str) -> SyncRun:
     else:
         enqueue(session, queue, FINISH_KIND, run.id)
     return run
+
+
+def was_rejected(guard: Mapping[str, Any]) -> bool:
+    """Return whether a person has said no to what a run was held for."""
+    return any(facts.get("approved") is False for facts in guard.values())
 
 
 def _go_on(session: Session, queue: JobQueue, run_id: int) -> None:

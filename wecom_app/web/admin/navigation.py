@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from flask import request
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.access import Role
+from wecom_app.models import SyncRun
 from wecom_app.services import overview
 from wecom_app.services.access import Viewer
 from wecom_app.services.runtime import Runtime
@@ -17,6 +19,11 @@ Badge = Callable[[Session, Runtime], int]
 def things_to_do(session: Session, runtime: Runtime) -> int:
     """Return how many kinds of things wait for a person."""
     return len(overview.attention(session, runtime.queue, runtime.clock.now()))
+
+
+def waiting_runs(session: Session, _runtime: Runtime) -> int:
+    """Return how many runs of sync wait for a person's word."""
+    return session.scalar(select(func.count()).where(SyncRun.state == "held")) or 0
 
 
 @dataclass(frozen=True)
@@ -66,6 +73,7 @@ GROUPS: tuple[Group, ...] = (
         "系统",
         (
             Entry("home", "概况", "admin.home", frozenset(CONSOLE), things_to_do),
+            Entry("sync", "同步", "admin.sync", frozenset(CONSOLE), waiting_runs),
             Entry("schedules", "计划", "admin.schedules", frozenset({Role.ADMIN, Role.OPS})),
             Entry("roles", "角色与权限", "admin.roles", frozenset({Role.ADMIN, Role.AUDITOR})),
         ),

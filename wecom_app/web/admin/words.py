@@ -1,10 +1,11 @@
 """How the console writes times and numbers."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from wecom_app.domain.durations import span_words
 from wecom_app.web.state import runtime
 
 
@@ -27,4 +28,13 @@ def number_words(value: int) -> str:
     return f"{value:,}"
 
 
-FILTERS: Mapping[str, Callable[..., Any]] = {"moment": moment_words, "number": number_words}
+def seconds_words(seconds: float) -> str:
+    """Return 45 秒, 12 分钟, 3 小时 or 2 天."""
+    return span_words(timedelta(seconds=seconds))
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "moment": moment_words,
+    "number": number_words,
+    "seconds": seconds_words,
+}

@@ -1,0 +1,145 @@
+"""The console's sync pages: what a held run waits for, who may say yes, what came of it, and what failed."""
+
+from typing import Any
+
+from tests.flows.company import Company
+from tests.flows.pulling import befriend, begin, deafen, go_live, mark, pull, states, unmark, view
+from tests.flows.test_mark_failures import MARK, edit, known_customer
+from tests.web.browsing import Browser, local_admin, member
+from wecom_app.domain.access import Role
+
+HOME = "/admin/sync"
+
+
+def send(browser: Browser, path: str, **form: Any) -> Any:
+    return browser.send("POST", HOME + path, form=form, Accept="text/html")
+
+
+def text(browser: Browser, path: str = "") -> str:
+    answer = browser.get(HOME + path)
+    assert answer.status_code == 200
+    return answer.get_data(as_text=True)
+
+
+def wiped(company: Company) -> list[str]:
+    """Return customers from whom a tag was taken off in WeCom, so many that a pull asks first."""
+    company.simulator.act("admin", "group_create", group="兴趣", names=["护肤"])
+    deafen(company)
+    customers = befriend(company, "zhang", 22)
+    for external_userid in customers:
+        mark(company, "zhang", external_userid, "护肤")
+    go_live(company)
+    pull(company)
+    for external_userid in customers:
+        unmark(company, "zhang", external_userid, "护肤")
+    return customers
+
+
+def test_a_held_run_shows_what_it_would_do_and_does_it_once_approved_and_undoes_it(company: Company) -> None:
+    customers = wiped(company)
+    admin = local_admin(company)
+    run = pull(company)
+    assert 'class="nav-badge">1<' in text(admin)
+    page = text(admin, f"/runs/{run.id}")
+    assert "<strong>22</strong> 个标签（现有 22 个" in page
+    assert f"/admin/customers/{customers[0]}" in page
+    assert "护肤" in page
+
+    approved = send(admin, f"/runs/{run.id}/approve")
+    assert "已确认，正在执行" in admin.get(approved.location).get_data(as_text=True)
+    company.settle_later(60)
+    assert company.tags_here(customers[0]) == set()
+    assert "已核对" in text(admin, f"/runs/{run.id}")
+
+    undo = send(admin, f"/runs/{run.id}/undo").location.split("?")[0].removeprefix(HOME)
+    company.settle_later(60)
+    assert "已恢复</dt><dd>22" in text(admin, undo)
+    assert company.tags_here(customers[0]) == {"护肤"}
+    assert f"{HOME}/runs/{run.id}/undo" not in text(admin, f"/runs/{run.id}")
+
+
+def test_a_rejected_run_changes_nothing_and_cannot_go_on(company: Company) -> None:
+    customers = wiped(company)
+    ops = member(company, "zhang", Role.OPS)
+    run = pull(company)
+    assert send(ops, f"/runs/{run.id}/reject").status_code == 303
+    assert company.tags_here(customers[0]) == {"护肤"}
+    page = text(ops, f"/runs/{run.id}")
+    assert "待确认的内容都没有执行" in page
+    assert f"/runs/{run.id}/resume" not in page
+    assert send(ops, f"/runs/{run.id}/resume").location.endswith("notice=sync.refused")
+    assert view(company, run.id).state == "stopped"
+
+
+def test_ops_sees_no_customer_and_an_auditor_no_button(company: Company) -> None:
+    customers = wiped(company)
+    run = pull(company)
+    for_ops = text(member(company, "zhang", Role.OPS), f"/runs/{run.id}")
+    assert "一位客户" in for_ops
+    assert customers[0] not in for_ops
+    assert "客户0" not in for_ops
+    auditor = member(company, "chen", Role.AUDITOR)
+    for path in ("", f"/runs/{run.id}"):
+        page = text(auditor, path)
+        assert f'action="{HOME}' not in page
+
+
+def test_the_first_pull_says_what_it_would_write_before_it_does(company: Company) -> None:
+    company.simulator.act("admin", "group_create", group="兴趣", names=["护肤"])
+    deafen(company)
+    (shared,) = befriend(company, "zhang", 1)
+    company.simulator.act("wang", "add", external_userid=shared)
+    mark(company, "zhang", shared, "护肤")
+    go_live(company)
+    run = pull(company)
+
+    page = text(local_admin(company), f"/runs/{run.id}")
+    assert "<strong>1</strong> 个标签，写到 1 条好友关系" in page
+    assert "这是第一次同步" in page
+
+
+def test_a_pull_is_begun_once_watched_stopped_and_gone_on_with(company: Company) -> None:
+    deafen(company)
+    befriend(company, "zhang", 3)
+    go_live(company)
+    admin = local_admin(company)
+    one = send(admin, "/start").location.split("?")[0].removeprefix(HOME)
+    assert send(admin, "/start").location.endswith("notice=sync.busy")
+    assert "等待开始" in text(admin, f"{one}/progress")
+    assert send(admin, f"{one}/stop").status_code == 303
+    assert admin.get(f"{HOME}{one}/progress").headers["HX-Refresh"] == "true"
+    company.settle()
+    assert states(company) == {}
+    assert send(admin, f"{one}/resume").status_code == 303
+    company.settle()
+    assert len(states(company)) == 3
+    assert "读到的好友关系</dt><dd>3" in text(admin, one)
+
+
+def test_failed_tags_are_listed_by_reason_and_tried_again(company: Company) -> None:
+    (key,) = company.make_tags("护肤")
+    customer = known_customer(company)
+    company.simulator.faults.add(MARK, "silent_ok", times=3)
+    edit(company, customer, add=[key])
+    company.settle_later(600, step=30)
+    admin = local_admin(company)
+    page = text(admin)
+    (failure,) = company.get("/sync/failures")["items"]
+    assert failure["reason"] in page
+    assert send(admin, "/revive", reason=failure["reason"]).location.endswith("notice=sync.revived")
+    company.settle_later(60)
+    assert "护肤" in company.tags_there(customer)
+    assert send(admin, "/revive").location.endswith("notice=sync.none_failed")
+
+
+def test_the_history_has_pages_and_an_unknown_run_is_not_found(company: Company) -> None:
+    admin = local_admin(company)
+    assert "还没有同步过" in text(admin)
+    for _ in range(21):
+        run_id = begin(company)
+        send(admin, f"/runs/{run_id}/stop")
+    page = text(admin)
+    assert f"全量同步 {run_id}<" in page
+    assert "全量同步 1<" not in page
+    assert "全量同步 1<" in text(admin, "?before=2")
+    assert admin.get(f"{HOME}/runs/99").status_code == 404
