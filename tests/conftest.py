@@ -1,5 +1,6 @@
 """Fixtures that every folder of tests shares: a fresh database per test, on SQLite or (marked `both`) on both."""
 
+import logging
 import os
 import shutil
 import uuid
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from sqlalchemy import make_url
 
 from wecom_app.bootstrap import upgrade_database
@@ -28,6 +30,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         skip = [] if POSTGRES_URL else [pytest.mark.skip(reason=NO_POSTGRES)]
         backends.append(pytest.param("postgresql", marks=[pytest.mark.postgresql, *skip]))
     metafunc.parametrize("backend", backends)
+
+
+@pytest.fixture(autouse=True)
+def logging_stays_as_it_was() -> Iterator[None]:
+    """Fail a test that runs the root command: it sets up logging, and later tests would find other lines."""
+    before = _logging()
+    yield
+    assert _logging() == before, "invoke the command itself, or main.commands[...], but not main"
+
+
+def _logging() -> tuple[int, bool]:
+    return logging.getLogger("procrastinate").level, structlog.get_config()["cache_logger_on_first_use"]
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser import chromium
 from tests.browser.client import WeComClient
 from tests.browser.site import Site, open_site
-from tests.browser.window import Look, Window, open_window
+from tests.browser.window import PATIENCE_MS, Look, Window, open_window
 from tests.conftest import START
 from wecom_app.clock import ManualClock
 
@@ -26,8 +26,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     path = chromium.path()
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=list(chromium.FLAGS), headless=True)
+        started = playwright.chromium.launch(executable_path=path, args=list(chromium.FLAGS), timeout=PATIENCE_MS)
         yield started
         started.close()
 

@@ -1,6 +1,7 @@
 """Customer service in its toolbar, with real clicks: a profile to read, nothing to change, each look written down."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenWindow
 from tests.browser.site import Site
@@ -27,7 +28,7 @@ def customer(site: Site) -> str:
 
 def serve(window: OpenWindow, customer: str, userid: str = "chen", **more: object) -> Window:
     opened = window(customer, userid=userid, roles=("service",), entry="single_kf_tools", **more).open()
-    assert opened.state() == "林晓芸"
+    opened.rests_at("林晓芸")
     return opened
 
 
@@ -45,17 +46,17 @@ def test_the_profile_is_read_only_and_the_look_is_written_down(
     opened.shows("约到店试用")
     words = [text.strip() for text in opened.find("button:visible").all_inner_texts()]
     assert not {"编辑", "打标签", "写跟进", "修改", "删除", "撤销", "＋ 添加"} & set(words)
-    assert opened.find(".bar").count() == 0
+    expect(opened.find(".bar")).to_have_count(0)
     opened.press("护肤")
     opened.shows("客服只能查看，不能修改")
-    assert opened.find(".popover").get_by_role("button").all_inner_texts() == ["知道了"]
+    expect(opened.find(".popover").get_by_role("button")).to_have_text(["知道了"])
     assert opened.violations() == []
     assert looks(site) == ["chen"]
 
 
 def test_only_text_can_be_sent_from_there(window: OpenWindow, customer: str, site: Site) -> None:
     opened = serve(window, customer)
-    assert opened.find(".send:visible").count() == 1
+    expect(opened.find(".send:visible")).to_have_count(1)
     opened.find(".send:visible").click()
     opened.page.locator(".send", has_text="已发送").wait_for()
     assert [message["msgtype"] for message in opened.client.sent] == ["text"]
@@ -71,4 +72,4 @@ def test_the_customer_s_own_member_edits_there_as_usual(window: OpenWindow, cust
 
 def test_in_an_ordinary_chat_customer_service_sees_nobody_s_customer(window: OpenWindow, customer: str) -> None:
     opened = window(customer, userid="chen", roles=("service",), entry="single_chat_tools").open()
-    assert opened.state() == "没有找到这位客户"
+    opened.rests_at("没有找到这位客户")

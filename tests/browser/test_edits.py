@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenWindow
 from tests.browser.site import Site
@@ -34,8 +35,8 @@ def sheet(window: Window) -> Window:
     return window
 
 
-def diff(window: Window) -> str:
-    return window.find(".diff").inner_text()
+def differs(window: Window, words: str) -> None:
+    expect(window.find(".diff")).to_have_text(words)
 
 
 def choose(window: Window, name: str) -> None:
@@ -49,7 +50,7 @@ def test_a_tag_says_why_it_is_there_and_gives_the_focus_back(window: OpenWindow,
     opened.shows("企业微信里的这个标签也会一并移除。")
     opened.page.keyboard.press("Escape")
     opened.find(".popover").wait_for(state="detached")
-    assert opened.page.evaluate("document.activeElement.dataset.tag") is not None
+    opened.evaluates("document.activeElement.dataset.tag !== undefined", True)
 
 
 def test_undo_brings_a_removed_tag_back_with_its_old_reason(window: OpenWindow, customer: str, site: Site) -> None:
@@ -59,7 +60,7 @@ def test_undo_brings_a_removed_tag_back_with_its_old_reason(window: OpenWindow, 
     opened.press("移除标签")
     opened.shows("已移除「护肤」")
     assert held(site, customer) == {}
-    assert opened.tags() == []
+    opened.comes_to(opened.tags, [])
     opened.press_in("#toast", "撤销")
     opened.shows("已撤销")
     after = held(site, customer)["护肤"]
@@ -81,13 +82,13 @@ def test_the_sheet_finds_tags_by_name_pinyin_and_initials(
 ) -> None:
     opened = sheet(window(customer).open())
     opened.page.get_by_label("搜索标签").fill(typed)
-    shown = opened.find(".sheet .pick:visible").all_inner_texts()
+    shown = opened.find(".sheet .pick:visible")
     if name is None:
         opened.shows("没有找到标签")
-        assert shown == []
+        expect(shown).to_have_count(0)
     else:
-        assert name in shown
-        assert "送礼" not in shown
+        expect(shown.filter(has_text="送礼")).to_have_count(0)
+        expect(shown.filter(has_text=name).first).to_be_visible()
 
 
 def test_an_edit_is_said_in_words_saved_and_reaches_wecom(
@@ -96,28 +97,28 @@ def test_an_edit_is_said_in_words_saved_and_reaches_wecom(
     opened = sheet(window(customer).open())
     choose(opened, "高意向")
     choose(opened, "护肤")
-    assert diff(opened) == "新增 1：高意向；移除 1：护肤"
+    differs(opened, "新增 1：高意向；移除 1：护肤")
     opened.press("保存")
     opened.shows("已保存")
-    assert opened.tags() == ["高意向（手动）（等待同步到企业微信）"]
+    opened.comes_to(opened.tags, ["高意向（手动）（等待同步到企业微信）"])
     site.settle()
     assert site.tags_there(customer) == {"高意向"}
     source = held(site, customer)["高意向"]["source"]
     assert (source["kind"], source["actor"]) == ("manual", "zhang")
     opened = sheet(window(customer).open())
-    assert "最近使用" in opened.find(".sheet").inner_text()
+    opened.find(".sheet").get_by_text("最近使用").first.wait_for()
 
 
 def test_in_a_single_choice_the_last_one_chosen_stands(window: OpenWindow, customer: str, site: Site) -> None:
     opened = sheet(window(customer).open())
     choose(opened, "高意向")
     choose(opened, "观望")
-    assert diff(opened) == "新增 1：观望"
+    differs(opened, "新增 1：观望")
     opened.press("保存")
     opened.shows("已保存")
     opened = sheet(window(customer).open())
     choose(opened, "无意向")
-    assert diff(opened) == "新增 1：无意向；移除 1：观望"
+    differs(opened, "新增 1：无意向；移除 1：观望")
     opened.press("保存")
     opened.shows("已保存")
     assert set(held(site, customer)) == {"护肤", "无意向"}
@@ -127,7 +128,7 @@ def test_an_empty_row_opens_the_sheet_on_its_dimension(window: OpenWindow, custo
     opened = window(customer).open()
     opened.page.get_by_role("button", name="添加用户旅程标签").click()
     opened.find(".sheet").wait_for()
-    assert set(opened.find(".sheet .pick:visible").all_inner_texts()) == {"高意向", "观望", "无意向"}
+    opened.comes_to(lambda: set(opened.find(".sheet .pick:visible").all_inner_texts()), {"高意向", "观望", "无意向"})
 
 
 def test_changes_that_are_not_saved_are_not_lost_by_a_slip(window: OpenWindow, customer: str) -> None:
@@ -136,11 +137,11 @@ def test_changes_that_are_not_saved_are_not_lost_by_a_slip(window: OpenWindow, c
     opened.page.mouse.click(180, 20)
     opened.shows("修改还没有保存。")
     opened.press("继续编辑")
-    assert diff(opened) == "新增 1：高意向"
+    differs(opened, "新增 1：高意向")
     opened.page.keyboard.press("Escape")
     opened.press("放弃修改")
     opened.find(".sheet").wait_for(state="detached")
-    assert opened.page.evaluate("document.activeElement.id") == "bar-tags"
+    opened.evaluates("document.activeElement.id", "bar-tags")
 
 
 def test_the_keyboard_stays_in_the_sheet(window: OpenWindow, customer: str) -> None:
@@ -148,9 +149,9 @@ def test_the_keyboard_stays_in_the_sheet(window: OpenWindow, customer: str) -> N
     opened.page.evaluate("document.getElementById('main').inert = false")
     for _ in range(40):
         opened.page.keyboard.press("Tab")
-        assert opened.page.evaluate("document.activeElement.closest('.sheet') !== null")
+        opened.evaluates("document.activeElement.closest('.sheet') !== null", True)
     opened.page.keyboard.press("Shift+Tab")
-    assert opened.page.evaluate("document.activeElement.closest('.sheet') !== null")
+    opened.evaluates("document.activeElement.closest('.sheet') !== null", True)
 
 
 def test_a_colleague_who_was_faster_is_shown_and_the_own_choice_kept(
@@ -161,8 +162,8 @@ def test_a_colleague_who_was_faster_is_shown_and_the_own_choice_kept(
     site.post(f"/customers/{customer}/tags", {"add": [keys["送礼"]]}, expect=200)
     opened.press("保存")
     opened.shows("标签刚被他人修改。已换成最新内容，您的选择还在，请核对后再保存。")
-    assert diff(opened) == "新增 1：高意向"
-    assert opened.find('.pick[data-name="送礼"]').first.get_attribute("aria-pressed") == "true"
+    differs(opened, "新增 1：高意向")
+    expect(opened.find('.pick[data-name="送礼"]').first).to_have_attribute("aria-pressed", "true")
     opened.press("保存")
     opened.shows("已保存")
     assert set(held(site, customer)) == {"护肤", "送礼", "高意向"}
@@ -225,4 +226,4 @@ def test_an_edit_while_wecom_is_down_lands_after_it_is_back(window: OpenWindow, 
     assert site.tags_there(customer) == {"护肤", "高意向"}
     opened.page.evaluate("sidebar.profile.refresh()")
     opened.find(".tag .glyph").nth(1).wait_for(state="detached")
-    assert opened.tags() == ["护肤", "高意向（手动）"]
+    opened.comes_to(opened.tags, ["护肤", "高意向（手动）"])

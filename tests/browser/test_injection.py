@@ -9,6 +9,7 @@ from itertools import count, islice
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -172,7 +173,7 @@ def test_a_customer_s_id_from_the_client_is_text_and_nothing_else(window: OpenWi
     for payload in PAYLOADS[::4]:
         opened.client.external_userid = payload
         opened.open()
-        assert opened.state() == "没有找到这位客户"
+        opened.rests_at("没有找到这位客户")
         check(opened)
 
 
@@ -222,7 +223,7 @@ def test_the_console_takes_it_for_text_too(window: OpenWindow, customer: str, si
     opened.find("[data-add]").first.click()
     opened.find("#who").fill("<")
     opened.find("#tried li").first.wait_for()
-    assert "<" in opened.find("#tried").inner_text()
+    expect(opened.find("#tried")).to_contain_text("<")
     check(opened, CONSOLE_STRANGERS)
     opened.open(f"/admin/customers/{customer}").find("[hx-get]").first.click()
     opened.find("#why dl").wait_for()

@@ -143,11 +143,11 @@ def test_theme_and_size_are_kept_for_the_next_page(window: OpenWindow, customer:
     opened.press("深色")
     opened.press("大字模式")
     dark = "getComputedStyle(document.body).backgroundColor"
-    assert opened.page.evaluate(dark) == "rgb(17, 19, 23)"
+    opened.evaluates(dark, "rgb(17, 19, 23)")
     opened.open()
-    assert opened.state() == "林晓芸"
-    assert opened.page.evaluate(dark) == "rgb(17, 19, 23)"
-    assert opened.page.evaluate("getComputedStyle(document.body).fontSize") == "18px"
+    opened.rests_at("林晓芸")
+    opened.evaluates(dark, "rgb(17, 19, 23)")
+    opened.evaluates("getComputedStyle(document.body).fontSize", "18px")
     assert opened.violations() == []
 
 

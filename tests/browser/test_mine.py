@@ -76,7 +76,7 @@ def test_today_says_who_is_new_who_waits_and_what_comes_near(window: OpenWindow,
     opened.shows("今天 2 位，昨天 2 位，近 7 天共 4 位")
     opened.shows("约到店试用，带样品")
     opened.shows("后天 ·")
-    assert opened.find("#tab-today .count").inner_text().strip() == "6"
+    expect(opened.find("#tab-today .count")).to_have_text("6")
     opened.page.get_by_role("button", name="完成").first.click()
     opened.shows("已完成")
     opened.find("#due-title").wait_for(state="detached")
@@ -86,9 +86,9 @@ def test_today_says_who_is_new_who_waits_and_what_comes_near(window: OpenWindow,
 
 def test_search_filter_and_a_profile_and_back_where_one_was(window: OpenWindow, people: dict[str, str]) -> None:
     opened = in_list(window)
-    assert sorted(names(opened)) == sorted(NAMES)
+    opened.comes_to(lambda: sorted(names(opened)), sorted(NAMES))
     search(opened, "lxy")
-    assert names(opened) == ["林晓芸"]
+    opened.comes_to(lambda: names(opened), ["林晓芸"])
     search(opened, "")
     opened.press("筛选")
     opened.find('.filters .pick[data-name="火锅套餐"]').click()
@@ -114,7 +114,7 @@ def test_a_selection_is_tagged_and_taken_back_as_a_whole(
     opened.find('.sheet .pick[data-name="高意向"]').first.click()
     opened.find('.sheet .pick[data-name="观望"]').first.click()
     opened.find('.sheet .pick[data-name="送礼"]').first.dblclick()
-    assert opened.find(".diff").inner_text() == "新增 1：观望；移除 1：送礼"
+    expect(opened.find(".diff")).to_have_text("新增 1：观望；移除 1：送礼")
     opened.press("保存")
     opened.shows("已更新 2 位客户")
     assert all("观望" in site.tags_here(people[name]) for name in ("林晓芸", "周婷"))
@@ -127,10 +127,10 @@ def test_the_card_stack_goes_by_click_and_by_key(window: OpenWindow, people: dic
     opened = at_home(window)
     opened.press("逐个打标")
     opened.find(".deck-card").wait_for()
-    assert opened.find(".deck-at").inner_text() == "1/2"
+    expect(opened.find(".deck-at")).to_have_text("1/2")
     first = opened.find(".deck-card").get_attribute("data-label")
     opened.page.keyboard.press("1")
-    assert opened.find('.big[aria-pressed="true"]').count() == 1
+    expect(opened.find('.big[aria-pressed="true"]')).to_have_count(1)
     opened.page.keyboard.press("ArrowRight")
     opened.shows("2/2")
     opened.find(f'.deck-card:not([data-label="{first}"])').wait_for()
@@ -158,7 +158,7 @@ def test_inside_of_wecom_a_row_leads_to_the_chat(window: OpenWindow, people: dic
 
 def test_in_a_browser_on_a_computer_it_works_without_the_client(window: OpenWindow, people: dict[str, str]) -> None:
     opened = in_list(window, user_agent=PLAIN_BROWSER, look=Look(1280, 800))
-    assert opened.find("#rows .chat:visible").count() == 0
+    expect(opened.find("#rows .chat:visible")).to_have_count(0)
     opened.find("#rows .row-link").first.click()
     assert opened.state() in NAMES
 

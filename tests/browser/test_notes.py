@@ -1,6 +1,7 @@
 """What members write and what is covered: notes, fields, remarks; sensitive things until tapped; new customers."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenWindow
 from tests.browser.site import Site
@@ -31,8 +32,8 @@ def test_a_note_stands_in_the_timeline(window: OpenWindow, customer: str, site: 
     site.clock.advance(60)
     opened = at_the_clock_s_time(window(customer), site)
     write(opened, "想要敏感肌能用的面霜\n下周到店")
-    assert "想要敏感肌能用的面霜\n下周到店" in opened.find("#timeline li").first.inner_text()
-    assert opened.find("#reminders-title").count() == 0
+    opened.until(lambda: "想要敏感肌能用的面霜\n下周到店" in opened.find("#timeline li").first.inner_text())
+    expect(opened.find("#reminders-title")).to_have_count(0)
 
 
 def test_a_note_with_a_date_waits_until_it_is_done(window: OpenWindow, customer: str, site: Site) -> None:
@@ -51,13 +52,13 @@ def test_a_note_is_changed_and_deleted_by_its_author_alone(window: OpenWindow, c
     opened = at_the_clock_s_time(window(customer), site)
     write(opened, "约到店试用", "明天")
     opened.press_in(".notes", "修改")
-    assert opened.page.get_by_label("时间").input_value() == "10:00"
+    expect(opened.page.get_by_label("时间")).to_have_value("10:00")
     opened.page.get_by_label("内容").fill("改约周五")
     opened.press("保存")
     opened.find(".notes").get_by_text("改约周五").wait_for()
     leader = at_the_clock_s_time(window(customer, userid="wang", roles=("admin",)), site)
     leader.shows("改约周五")
-    assert leader.find('[data-action="follow-up-remove"]').count() == 0
+    expect(leader.find('[data-action="follow-up-remove"]')).to_have_count(0)
     opened.press_in(".notes", "删除")
     opened.press_in(".notes", "确认删除")
     opened.find(".notes").wait_for(state="detached")
@@ -87,7 +88,7 @@ def test_sensitive_tags_are_covered_until_tapped_and_one_tap_covers_them(window:
     opened.find(".popover").wait_for()
     opened.press("知道了")
     opened.press("遮住敏感内容")
-    assert "孕期" not in opened.find("main").inner_text()
+    opened.until(lambda: "孕期" not in opened.find("main").inner_text())
 
 
 def test_the_sheet_and_the_reasons_keep_sensitive_tags_covered_too(
@@ -104,7 +105,7 @@ def test_the_sheet_and_the_reasons_keep_sensitive_tags_covered_too(
     assert "孕期" not in opened.find("body").inner_text()
     opened.press_in(".sheet", "点按显示")
     opened.find('.sheet .pick[data-name="孕期"]').click()
-    assert opened.find(".diff").inner_text() == "移除 1：孕期"
+    expect(opened.find(".diff")).to_have_text("移除 1：孕期")
 
 
 def test_older_entries_are_fetched(window: OpenWindow, customer: str, site: Site) -> None:
@@ -114,8 +115,8 @@ def test_older_entries_are_fetched(window: OpenWindow, customer: str, site: Site
     opened = window(customer).open()
     opened.press("更早的动态")
     opened.find("#timeline").get_by_text("第 0 条").wait_for()
-    texts = opened.find("#timeline .said").all_inner_texts()
-    assert [text for text in texts if text.startswith("第")] == [f"第 {number} 条" for number in reversed(range(25))]
+    notes = opened.find("#timeline .said").filter(has_text="第")
+    expect(notes).to_have_text([f"第 {number} 条" for number in reversed(range(25))])
 
 
 def test_fields_are_filled_in_where_they_are_shown(window: OpenWindow, customer: str, site: Site) -> None:
@@ -132,14 +133,16 @@ def test_fields_are_filled_in_where_they_are_shown(window: OpenWindow, customer:
     opened.press("保存")
     opened.shows("2018年5月20日")
     facts = opened.find(".facts")
-    assert [word in facts.inner_text() for word in ("12月24日", "干性", "花粉")] == [True, True, False]
+    for word in ("12月24日", "干性"):
+        expect(facts).to_contain_text(word, use_inner_text=True)
+    expect(facts).not_to_contain_text("花粉", use_inner_text=True)
     opened.press("点按显示")
-    assert "花粉" in facts.inner_text()
+    expect(facts).to_contain_text("花粉", use_inner_text=True)
     opened.find("#edit-fields").click()
-    assert not opened.find('[data-field="illness"] input').is_visible()
+    expect(opened.find('[data-field="illness"] input')).to_be_hidden()
     opened.press_in(".sheet", "点按显示")
-    assert opened.find('[data-field="illness"] input').input_value() == "花粉"
-    assert opened.find('[data-field="children"] input').nth(1).input_value() == "--12-24"
+    expect(opened.find('[data-field="illness"] input')).to_have_value("花粉")
+    expect(opened.find('[data-field="children"] input').nth(1)).to_have_value("--12-24")
     opened.find('[data-field="children"] input').nth(1).fill("13-40")
     opened.press("保存")
     opened.find(".notice").get_by_text("孩子生日").wait_for()
@@ -152,7 +155,7 @@ def test_a_remark_is_written_to_wecom(window: OpenWindow, customer: str, site: S
     opened.page.get_by_label("描述").fill("朋友介绍")
     opened.press("保存")
     opened.find("h1").get_by_text("林姐 面霜").wait_for()
-    assert "等待同步" in opened.find(".facts").inner_text()
+    expect(opened.find(".facts")).to_contain_text("等待同步", use_inner_text=True)
     site.settle()
     relation = site.wecom_state()["relations"][0]
     assert (relation["remark"], relation["description"]) == ("林姐 面霜", "朋友介绍")
@@ -161,7 +164,7 @@ def test_a_remark_is_written_to_wecom(window: OpenWindow, customer: str, site: S
 def test_a_customer_whom_only_wecom_knows_is_fetched(window: OpenWindow, site: Site) -> None:
     site.simulator.world.add_customer("陈新", external_userid="wm_new")
     site.simulator.world.add_relation("zhang", "wm_new")
-    assert window("wm_new").open().state() == "陈新"
+    window("wm_new").open().rests_at("陈新")
 
 
 def test_a_customer_whom_only_wecom_knows_can_wait_until_it_is_back(window: OpenWindow, site: Site) -> None:
@@ -169,7 +172,7 @@ def test_a_customer_whom_only_wecom_knows_can_wait_until_it_is_back(window: Open
     site.simulator.world.add_relation("zhang", "wm_new")
     opened = window("wm_new")
     site.simulator.faults.add("externalcontact/get", "errcode", errcode=-1)
-    assert opened.open().state() == "还没有取到这位客户的资料"
+    opened.open().rests_at("还没有取到这位客户的资料")
     site.simulator.faults.clear()
     opened.press("重试")
     opened.shows("陈新")

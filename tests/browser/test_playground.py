@@ -3,11 +3,12 @@
 The browser really goes to the simulator to log in; callbacks and jobs move only when a test says so.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Locator
+from playwright.sync_api import Browser, FrameLocator, Locator, expect
 
 from tests.browser.client import PLAIN_BROWSER, WeComClient
 from tests.browser.site import Site, open_site
@@ -50,9 +51,7 @@ class Playground:
 
     def ticked(self, count: int) -> None:
         """Wait until so many steps are ticked, and see that they are the first ones."""
-        self.page.locator(".step.done").nth(count - 1).wait_for()
-        done = self.page.locator(".step.done h2").all_inner_texts()
-        assert [text.split("：")[0].strip() for text in done] == STEPS[:count]
+        expect(self.page.locator(".step.done h2")).to_have_text([re.compile(rf"^\s*{step}") for step in STEPS[:count]])
 
     def edit(self, tag: str) -> None:
         """Put a tag on in the sidebar, as the rep does."""
@@ -100,12 +99,12 @@ def playground(browser: Browser, site: Site) -> Iterator[OpenPlayground]:
 
 def test_the_guided_path_ticks_itself_off_from_what_really_happened(playground: OpenPlayground, site: Site) -> None:
     opened = playground().open()
-    assert opened.page.locator(".pill[aria-current]").inner_text() == "张伟", "signed in by the simulator, silently"
+    expect(opened.page.locator(".pill[aria-current]"), "signed in by the simulator, silently").to_have_text("张伟")
 
     opened.scan("林晓芸")
     opened.ticked(1)
     for pane in ("phone", "chat"):
-        assert "林晓芸您好，我是张伟" in opened.pane(pane).inner_text()
+        expect(opened.pane(pane)).to_contain_text("林晓芸您好，我是张伟", use_inner_text=True)
 
     opened.sidebar.get_by_role("button", name="护肤").click()
     opened.sidebar.get_by_text("客户扫描渠道活码「门店海报」添加").wait_for()
@@ -140,7 +139,7 @@ def test_the_guided_path_ticks_itself_off_from_what_really_happened(playground: 
 
     opened.page.get_by_role("button", name="重新开始").click()
     opened.page.locator(".code").wait_for()
-    assert opened.page.locator(".step.done").count() == 0
+    expect(opened.page.locator(".step.done")).to_have_count(0)
     opened.scan("陈思远")
     opened.ticked(1)
 
@@ -290,6 +289,6 @@ def test_it_is_accessible_wide_and_narrow(playground: OpenPlayground, dark: bool
     opened.page.set_viewport_size({"width": 375, "height": 740})
     for view in ("客户手机", "导购聊天", "侧边栏", "发生了什么"):
         opened.page.get_by_role("button", name=view, exact=True).click()
-        assert opened.page.locator(".pane:visible").count() == 1
+        expect(opened.page.locator(".pane:visible")).to_have_count(1)
         assert opened.window.overflow() == 0, view
         assert opened.window.violations() == [], view

@@ -1,6 +1,7 @@
 """Schedules by real clicks: edited with a live preview and seen to fire, paused and back; fit for every look."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenWindow
 from tests.browser.site import Site
@@ -14,12 +15,12 @@ def test_a_schedule_is_edited_with_a_preview_and_fires_at_its_new_time(site: Sit
     site.make_tags("护肤")
     page = window(roles=("ops",), look=Look(1280, 900)).open("/admin/schedules")
     page.page.get_by_role("link", name="读取标签库", exact=True).click()
-    page.page.get_by_label("随机推迟").fill("0")
-    page.page.get_by_label("执行时间").fill("0 9 * *")
+    page.field("随机推迟").fill("0")
+    page.field("执行时间").fill("0 9 * *")
     page.find("#preview").get_by_text("现在有 4 段").wait_for()
-    page.page.get_by_label("执行时间").fill("5 10 * * 1")
+    page.field("执行时间").fill("5 10 * * 1")
     page.find("#preview").get_by_text("每周一 10:05").wait_for()
-    assert page.page.locator("#preview li").count() == 5
+    expect(page.page.locator("#preview li")).to_have_count(5)
     page.press("保存")
     page.shows("修改已保存，立即生效")
 

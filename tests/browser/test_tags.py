@@ -13,13 +13,13 @@ pytestmark = pytest.mark.slow
 def test_a_group_is_made_a_tag_renamed_archived_and_brought_back(site: Site, window: OpenWindow) -> None:
     page = window(roles=("admin",), look=DESK).open("/admin/tags")
     page.page.get_by_role("link", name="新建第一个标签组").click()
-    page.page.get_by_label("名称").fill("客户意向")
-    page.page.get_by_label("标签", exact=True).fill("高意向\n观望")
+    page.field("名称").fill("客户意向")
+    page.field("标签", exact=True).fill("高意向\n观望")
     page.press("保存")
     page.shows("标签组已新建")
     site.settle()
     page.page.get_by_role("link", name="观望", exact=True).click()
-    page.page.get_by_label("名称").fill("再看看")
+    page.field("名称").fill("再看看")
     page.press("保存")
     page.shows("修改已保存")
     site.settle()
@@ -47,7 +47,9 @@ def test_a_starter_tree_is_looked_at_and_carried_in_and_a_wrong_file_is_told_by_
     page.shows("购买频次")
     page.page.get_by_role("link", name="导入与导出").click()
     wrong = "format: wecom-tags/1\ngroups:\n  - {name: 意向, dimension: nowhere}\n"
-    page.find("#file").set_input_files({"name": "a.yaml", "mimeType": "text/yaml", "buffer": wrong.encode()})
+    page.ready(page.find("#file")).set_input_files(
+        {"name": "a.yaml", "mimeType": "text/yaml", "buffer": wrong.encode()}
+    )
     page.press("试算")
     page.shows("第 3 行：没有维度「nowhere」")
     assert page.violations() == []

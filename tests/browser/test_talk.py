@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 from sqlalchemy import select
 
 from tests.browser.conftest import OpenWindow
@@ -43,11 +44,9 @@ def recorded(site: Site) -> Counter[tuple[str, str]]:
 
 def test_what_fits_the_customer_is_suggested_with_its_reason(window: OpenWindow, customer: str, site: Site) -> None:
     opened = window(customer).open()
-    opened.find(".talk").nth(1).wait_for()
-    assert opened.find(".talk h3").all_inner_texts() == ["敏感肌换季护理 话术", "面霜怎么选 文章"]
-    assert "理由：标签 敏感肌" in opened.find(".talk").first.inner_text()
-    opened.page.wait_for_load_state("networkidle")
-    assert recorded(site) == {("敏感肌换季护理", "shown"): 1, ("面霜怎么选", "shown"): 1}
+    expect(opened.find(".talk h3")).to_have_text(["敏感肌换季护理 话术", "面霜怎么选 文章"])
+    expect(opened.find(".talk").first).to_contain_text("理由：标签 敏感肌", use_inner_text=True)
+    opened.comes_to(lambda: recorded(site), Counter({("敏感肌换季护理", "shown"): 1, ("面霜怎么选", "shown"): 1}))
 
 
 def test_a_card_is_sent_into_the_chat_and_recorded(window: OpenWindow, customer: str, site: Site) -> None:
@@ -55,11 +54,10 @@ def test_a_card_is_sent_into_the_chat_and_recorded(window: OpenWindow, customer:
     for number in (0, 1):
         opened.find(".talk .send").nth(number).click()
         opened.find(".talk .send").nth(number).get_by_text("已发送").wait_for()
-    opened.page.wait_for_load_state("networkidle")
     first, second = opened.client.sent
     assert (first["msgtype"], first["text"]) == ("text", {"content": TEXT})
     assert (second["msgtype"], second["news"]["link"]) == ("news", "https://shop.example.com/cream")
-    assert recorded(site)["敏感肌换季护理", "sent"] == 1
+    opened.comes_to(lambda: recorded(site)["敏感肌换季护理", "sent"], 1)
 
 
 @pytest.mark.parametrize(("refusal", "said"), [("cancel", False), ("no permission", True)])
@@ -68,25 +66,24 @@ def test_what_was_not_sent_is_not_recorded_as_sent(
 ) -> None:
     opened = window(customer, refusals={"sendChatMessage": refusal}).open()
     opened.find(".talk .send").first.click()
-    opened.page.wait_for_function("() => !document.querySelector('.talk .send').disabled")
-    assert opened.page.get_by_text("没有发出去").is_visible() is said
+    expect(opened.find(".talk .send").first).to_be_enabled()
+    expect(opened.page.get_by_text("没有发出去")).to_be_visible(visible=said)
     assert recorded(site)["敏感肌换季护理", "sent"] == 0
 
 
 def test_what_does_not_suit_makes_way(window: OpenWindow, customer: str, site: Site) -> None:
     opened = window(customer).open()
     opened.find('[data-action="dismiss"]').first.click()
-    opened.find(".talk").nth(1).wait_for(state="detached")
-    assert opened.find(".talk h3").all_inner_texts() == ["面霜怎么选 文章"]
-    assert recorded(site)["敏感肌换季护理", "dismissed"] == 1
+    expect(opened.find(".talk h3")).to_have_text(["面霜怎么选 文章"])
+    opened.comes_to(lambda: recorded(site)["敏感肌换季护理", "dismissed"], 1)
 
 
 @pytest.mark.parametrize("entry", ["contact_profile"])
 def test_where_nothing_can_be_sent_there_is_no_button_for_it(window: OpenWindow, customer: str, entry: str) -> None:
     opened = window(customer, entry=entry).open()
     opened.find(".talk").first.wait_for()
-    assert not opened.find(".talk .send").first.is_visible()
-    assert opened.find('[data-action="copy"]').first.is_visible()
+    expect(opened.find(".talk .send").first).to_be_hidden()
+    expect(opened.find('[data-action="copy"]').first).to_be_visible()
 
 
 @pytest.mark.parametrize("words", ["油皮", "youpi", "ypky"])
@@ -94,8 +91,7 @@ def test_the_library_finds_by_title_pinyin_and_initials(window: OpenWindow, cust
     opened = window(customer).open()
     opened.press("话术库")
     opened.page.get_by_label("搜索话术").fill(words)
-    opened.find(".sheet .talk").nth(1).wait_for(state="detached")
-    assert opened.find(".sheet .talk h3").all_inner_texts() == ["油皮控油 话术"]
+    expect(opened.find(".sheet .talk h3")).to_have_text(["油皮控油 话术"])
     opened.find(".sheet .send").click()
     opened.find(".sheet .send").get_by_text("已发送").wait_for()
     assert opened.client.sent[0]["text"] == {"content": TEXT}

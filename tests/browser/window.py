@@ -2,12 +2,13 @@
 
 import json
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Route
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, Route, expect
 
 from tests.browser.client import WeComClient
 from tests.browser.site import Site
@@ -17,6 +18,14 @@ BRIDGE = (HERE / "bridge.js").read_text(encoding="utf-8")
 AXE = (HERE / "vendor/axe-4.14.1.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PICTURE_HOSTS = ("qlogo.cn", "qpic.cn")
+PATIENCE_MS = 60_000
+"""Only a bug waits this long, or a machine that has stopped."""
+UNHURRIED = """(() => {
+  const set = window.setTimeout;
+  window.setTimeout = (work, after, ...more) => set(work, after >= 5000 ? 20 * after : after, ...more);
+})();"""
+"""A toast that goes, a client that is given up on: a slow machine must not come to see what a quick one does not.
+A test of such a timer sets the page's clock (`page.clock.install()`), which is not touched by this."""
 EXPECTED_NOISE = "Failed to load resource"
 """Chromium's own word for an answer that is not 2xx; what the page makes of it is what tests look at."""
 
@@ -50,9 +59,19 @@ class Window:
     def find(self, selector: str) -> Locator:
         return self.page.locator(selector)
 
+    def ready(self, element: Locator) -> Locator:
+        """Return an element once the scripts of its page run: what is typed or clicked before they do is lost."""
+        element.wait_for(state="attached")
+        self.page.wait_for_load_state()
+        return element
+
+    def field(self, label: str, *, exact: bool = False) -> Locator:
+        """Return the field with a label, ready to be filled in."""
+        return self.ready(self.page.get_by_label(label, exact=exact))
+
     def press(self, words: str) -> None:
         """Click the one visible button that says so."""
-        self.page.get_by_role("button", name=words, exact=True).click()
+        self.ready(self.page.get_by_role("button", name=words, exact=True)).click()
 
     def shows(self, words: str) -> None:
         """Wait until the words can be seen."""
@@ -60,20 +79,32 @@ class Window:
 
     def press_in(self, place: str, words: str) -> None:
         """Click the button that says so inside of an element."""
-        self.page.locator(place).get_by_role("button", name=words, exact=True).click()
+        self.ready(self.page.locator(place).get_by_role("button", name=words, exact=True)).click()
 
     def state(self) -> str:
         """Wait for the page to come to a rest; return its first heading."""
         self.page.locator("main[aria-busy=false] h1").first.wait_for()
         return self.page.locator("main h1").first.inner_text()
 
-    def until(self, holds: Callable[[], bool]) -> None:
-        """Let the page go on until something holds outside of it; fail after eight seconds."""
-        for _ in range(400):
-            if holds():
-                return
+    def rests_at(self, heading: str) -> None:
+        """Wait until the page has come to a rest under this heading."""
+        expect(self.page.locator("main[aria-busy=false] h1").first).to_have_text(heading)
+
+    def evaluates(self, script: str, expected: object) -> None:
+        """Wait until a script gives this in the page."""
+        self.comes_to(lambda: self.page.evaluate(script), expected)
+
+    def comes_to(self, look: Callable[[], object], expected: object) -> None:
+        """Let the page go on until a look at it, or behind it, gives what is expected."""
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while (seen := look()) != expected:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"it never came to {expected!r}, but stayed at {seen!r}")
             self.page.wait_for_timeout(20)
-        raise AssertionError("it never came to that")
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        """Let the page go on until something holds."""
+        self.comes_to(holds, True)
 
     def tags(self) -> list[str]:
         """Return the tags as they can be read on the page."""
@@ -111,13 +142,14 @@ def open_window(browser: Browser, site: Site, client: WeComClient, look: Look, *
         timezone_id="Asia/Shanghai",
         reduced_motion="reduce",
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     if session:
         context.add_cookies([{"name": "session", "value": session, "url": site.url}])
     window = Window(site, client, context, context.new_page())
     context.expose_binding("__wecomClient", lambda _, message: client.answer(message))
     context.expose_binding("__pageReports", lambda _, text: window.problems.append(f"CSP {text}"))
     settings = json.dumps({"present": client.present, "late": client.late})
+    context.add_init_script(UNHURRIED)
     context.add_init_script(BRIDGE.replace("__SETTINGS__", settings))
     context.route(
         re.compile(f"^(?!{re.escape(site.url)}/|{re.escape(site.wecom_url)}/)"), lambda route: _refuse(route, window)

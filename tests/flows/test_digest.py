@@ -11,7 +11,7 @@ from sqlalchemy import select
 from tests.flows.company import Company
 from tests.flows.test_channels import crash, once
 from tests.flows.watching import ROBOT, look, open_watched, pass_minutes, said
-from wecom_app.cli import main
+from wecom_app.cli.bot import bot_group
 from wecom_app.clock import ManualClock
 from wecom_app.models import Staff
 from wecom_app.services import bot_settings, digest, follow_ups
@@ -121,7 +121,7 @@ def run(company: Company, monkeypatch: pytest.MonkeyPatch, *arguments: str, **en
     settings = {"DATABASE_URL": company.settings.database_url, **environment}
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    return CliRunner().invoke(main, ["bot", *arguments])
+    return CliRunner().invoke(bot_group, arguments)
 
 
 def test_the_command_shows_the_digest_without_sending(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixture
     monkeypatch.setenv("DATABASE_URL", url)
     monkeypatch.chdir(tmp_path)
 
-    def command(*words: str, password: str | None = None) -> Result:
-        return CliRunner().invoke(main, words, input=password)
+    def command(group: str, *words: str, password: str | None = None) -> Result:
+        return CliRunner().invoke(main.commands[group], words, input=password)
 
     return command
 

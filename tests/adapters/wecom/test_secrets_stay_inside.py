@@ -115,8 +115,6 @@ def test_urllib3_logs_calls_without_tokens_at_debug(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    # A command that a test before this one ran in the same process has set urllib3's own level.
-    caplog.set_level(logging.DEBUG, logger="urllib3")
     metrics = Metrics()
     gateway = over_http(served.url, database, clock, metrics)
     far_side.answer(LIST, ok(external_userid=["wm_li"]), lose, refusal(40014), late)
