@@ -30,7 +30,7 @@ from wecom_app.clock import ManualClock
 from wecom_app.db import Database
 from wecom_app.domain.vocabulary import Scope, Selection
 from wecom_app.models import Customer, Tag
-from wecom_app.services import cells, inbox, library, taxonomy
+from wecom_app.services import cells, inbox, library, runs, taxonomy
 from wecom_app.services.runtime import Runtime
 from wecom_app.services.taxonomy import GroupDraft, TagDraft
 from wecom_app.simulator.config import SimulatorConfig
@@ -48,6 +48,7 @@ CARD = 3
 SAVED = ("ids", "customers", "tags", "tokens", "welcomes", "members")
 """The parts of the simulated world that the template keeps."""
 CONFIG = SimulatorConfig(callback_url=None)
+GUARD_FLOOR = runs.GUARD_FLOOR
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Corp:
         random.seed(0)
         self.clock, self._directory = clock, directory
         self.simulator = Simulator(CONFIG, clock)
+        self.undisturb()
         self._settings = settings_for(CONFIG, f"sqlite:///{directory}/app.db")
         self.crash_hook: Callable[[str], None] | None = None
         self.sql = sqlite3.connect(directory / "app.db", isolation_level=None)
@@ -88,6 +90,7 @@ class Corp:
         self.start()
 
     def close(self) -> None:
+        self.guard_floor(GUARD_FLOOR)
         self.sql.close()
         self.runtime.database.close()
         shutil.rmtree(self._directory)
@@ -101,13 +104,16 @@ class Corp:
         with self.runtime.write() as session:
             inbox.store(session, self.runtime.queue, [inbox.read(message, self.clock.now())])
 
-    def ask_for_library(self) -> None:
-        """Have the tag library read, as a scheduled pull does."""
-        with self.runtime.write() as session:
-            self.runtime.queue.enqueue(session, "library.pull", {}, lane="push", key="library", unique="all")
+    def undisturb(self) -> None:
+        """Let nothing go wrong; WeCom lists one friendship a page, so that acts fall between pages."""
+        self.simulator.faults.put({"batch_page_size": 1})
 
-    def ask_for_pass(self) -> None:
-        """Have every customer looked at, as a scheduled pull does."""
+    def guard_floor(self, most: int) -> None:
+        """Let so few endings at once be enough for a person to be asked."""
+        runs.GUARD_FLOOR = most  # type: ignore[misc]
+
+    def ask_for_looks(self) -> None:
+        """Have every customer looked at by himself."""
         with self.runtime.write() as session:
             for customer_id in session.execute(select(Customer.id)).scalars().all():
                 cells.request_sync(session, self.runtime.queue, customer_id)

@@ -18,6 +18,13 @@ JOIN change_set s ON s.id = e.change_set_id JOIN customer c ON c.id = e.customer
 WHERE s.actor_kind = 'wecom' GROUP BY 1
 """
 ACTS = "SELECT ct.person_seq FROM customer_tag ct JOIN tag t ON t.id = ct.tag_id WHERE t.name = ?"
+RUN_STATES = {"queued", "running", "held", "done", "failed", "stopped"}
+RUNS = """
+SELECT r.id, r.kind, r.state, (SELECT count(*) FROM sync_chain c WHERE c.run_id = r.id AND c.state = 'open'),
+       (SELECT count(*) FROM sync_run_item i WHERE i.run_id = r.id AND i.state = 'waiting')
+FROM sync_run r
+"""
+ENDED_BY_ABSENCE = "SELECT count(*) FROM relation WHERE lost_at IS NOT NULL AND lost_by IS NULL"
 HISTORY = "SELECT id, state, tries, closed_at IS NOT NULL FROM tag_operation ORDER BY id"
 
 
@@ -34,6 +41,10 @@ class Judge:
         self._spare: Counter[str] = Counter()
         """Adoptions that were there before the first act."""
         self._dead_tags: set[str] = set()
+        self.approvals = 0
+        """How often a person has agreed to what a pull wants to end."""
+        self.most_endings: int | None = None
+        """How many friendships a pull may end by itself; None for what three friendships never come to."""
 
     # What the acts tell.
 
@@ -57,6 +68,18 @@ class Judge:
             self.ledger.note(key, "machine", now or tag, now is not None, key.friendship)
             assert now is None or now == tag or not add, f"a machine's wish for {tag} made it {now}"
         self.expected[key] = now
+
+    def undone(self) -> None:
+        """Write down what an undo has put back: it holds as what a machine wants, since one may have wanted it."""
+        self.ledger.begin()
+        now = self.sight.units(self.sight.here())
+        for key, value in now.items():
+            before = self.expected.get(key)
+            if before != value:
+                tag = value if value is not None else before
+                assert tag is not None
+                self.ledger.note(key, "machine", tag, value is not None, key.friendship)
+        self.expected = now
 
     def acted_there(self, friendship: int, changes: Iterable[tuple[UnitKey, str, bool]]) -> None:
         """Write down a member's act in WeCom."""
@@ -96,6 +119,7 @@ class Judge:
         self._accounts()
         self._nothing_reverts()
         self._adoptions()
+        self._runs()
 
     def _accounts(self) -> None:
         """Every operation is in one state and never vanishes; each is of an open cell, and no cell lacks one.
@@ -127,6 +151,16 @@ class Judge:
         for customer, count in self.corp.rows(ADOPTIONS):
             most = self.ledger.member_acts[customer] + self._spare[customer]
             assert count <= most, f"{customer}: {count} adoptions, {most} acts in WeCom"
+
+    def _runs(self) -> None:
+        """There is one pull at a time; a run that is over has left nothing open; no more is ended than agreed."""
+        found = self.corp.rows(RUNS)
+        assert all(state in RUN_STATES for _, _, state, _, _ in found), found
+        going = [kind for _, kind, state, _, _ in found if state in ("queued", "running", "held")]
+        assert len(going) == len(set(going)), f"two runs at once: {found}"
+        assert not [run for run in found if run[2] == "done" and (run[3] or run[4])], f"left open: {found}"
+        if self.most_endings is not None and not self.approvals:
+            assert self.corp.rows(ENDED_BY_ABSENCE)[0][0] <= self.most_endings, "more was ended than anybody agreed to"
 
     # At rest.
 

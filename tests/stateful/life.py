@@ -4,15 +4,15 @@ The state machine calls these acts at random; a pinned history calls them one af
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import select
 
 from tests.stateful.corp import CARD, CUSTOMERS, FRIENDSHIPS, GROUPS, LEVELS, LONG_AGO, NOTES, Corp, open_corp
-from tests.stateful.judge import Judge
 from tests.stateful.ledger import UnitKey
+from tests.stateful.pulling import Pulling
+from tests.stateful.scripted import act
 from wecom_app.domain.tagging import Source
 from wecom_app.domain.vocabulary import SourceKind
 from wecom_app.models import Customer, Tag
@@ -28,7 +28,12 @@ POINTS = (
     *(BEFORE_PUSH, AFTER_PUSH, AFTER_LOOK, AFTER_MERGE),
     *("event.before_commit", "event.after_commit", "library.before_create", "library.after_create"),
 )
+AFTER_PAGE = "pull.after_page"
+PULL_POINTS = ("pull.after_members", AFTER_PAGE, "pull.before_commit", "pull.after_slice", "pull.after_step")
+IN_A_TRANSACTION = ("event.before_commit", "pull.before_commit")
+"""Points at which the process may end, but nobody can act."""
 MARK, GET, LIBRARY = "externalcontact/mark_tag", "externalcontact/get", "externalcontact/get_corp_tag_list"
+PAGES, MEMBERS = "externalcontact/batch/get_by_user", "externalcontact/get_follow_user_list"
 CRASH = "crash"
 PATIENCE = (70, 70, 70, 70, 3700, 70, 3700)
 """How long it may take until no job waits: WeCom shuts an API for a minute, or for an hour if it was called again."""
@@ -36,47 +41,20 @@ Doing = tuple[Any, ...]
 """The name of an act of `Life` and its arguments, to be done at a named point of the application's code."""
 
 
-Parameters = ParamSpec("Parameters")
-
-
 class Interrupted(BaseException):
     """A check failed in the middle of the application's code, which must not take it for a failed job."""
 
 
-def act(doing: "Callable[Concatenate[Life, Parameters], None]") -> "Callable[Concatenate[Life, Parameters], None]":
-    """Write a call down as a line of the history, so that it can be played again."""
-
-    @wraps(doing)
-    def written_down(life: "Life", *arguments: Parameters.args, **named: Parameters.kwargs) -> None:
-        if life.depth == 0:
-            life.script.append((doing.__name__, arguments, named))
-        life.depth += 1
-        try:
-            doing(life, *arguments, **named)
-        finally:
-            life.depth -= 1
-        if life.depth == 0:
-            life.judge.look()
-
-    return written_down
-
-
-class Life:
+class Life(Pulling):
     """One corp from its beginning; every act ends with the checks that hold at any moment."""
 
     def __init__(self, corp: Corp | None = None, *, met: bool = True) -> None:
-        self.corp = corp or open_corp(met=met)
-        self.judge = Judge(self.corp)
-        self.ledger = self.judge.ledger
+        super().__init__(corp or open_corp(met=met))
         self.events: deque[Event] = deque()
         self.past: list[Event] = []
-        self._dropped: list[Event] = []
         self._read = 0
         self._rules: dict[tuple[str, str, int], bool] = {}
         self._plans: dict[str, deque[Doing]] = {}
-        self.depth = 0
-        self.script: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
-        """The acts so far, as they can be played again."""
         self.corp.crash_hook = self._at_point
         if met:
             self.judge.rest(CUSTOMERS)
@@ -243,7 +221,7 @@ class Life:
         doing, *arguments = plans.popleft()
         if doing == CRASH:
             raise SimulatedCrash(name)
-        if name != "event.before_commit":
+        if name not in IN_A_TRANSACTION:
             named: dict[str, Any] = arguments.pop() if arguments and isinstance(arguments[-1], dict) else {}
             try:
                 getattr(self, doing)(*arguments, **named)
@@ -282,17 +260,6 @@ class Life:
         if self.events:
             event = self.events[index % len(self.events)]
             self.events.remove(event)
-            self._dropped.append(event)
-
-    def _found_by_a_full_pull(self) -> None:
-        """Tell of friendships that ended, or that began with a customer who had no other: looks cannot find these."""
-        for event in self._dropped:
-            customer = next((name for name in CUSTOMERS if name in event.plaintext), None)
-            here = {FRIENDSHIPS[index][1] for index in self.judge.sight.here().friends}
-            if event.change_type.startswith("del_") or (event.change_type.startswith("add_") and customer not in here):
-                self.corp.deliver(event.plaintext)
-                self.work()
-        self._dropped.clear()
 
     @act
     def work(self, jobs: int | None = None) -> None:
@@ -325,10 +292,9 @@ class Life:
     @act
     def heal(self) -> None:
         """Nothing goes wrong any more: at most three passes bring both sides together, and then nothing moves."""
-        self.corp.simulator.faults.clear()
+        self.corp.undisturb()
         self._plans.clear()
         self.settle()
-        self._found_by_a_full_pull()
         for seconds in PATIENCE:
             if not self.judge.jobs_wait():
                 break
@@ -336,15 +302,31 @@ class Life:
             self.settle()
         self.judge.no_job_is_waiting()
         self.judge.revive_what_is_dead()
-        self.corp.ask_for_library()
-        self.judge.meets_in(3, self._pass)
+        self.judge.meets_in(3, self._pull)
         self.judge.rest(CUSTOMERS, judged=True)
         self.echo(on=True)
-        self.judge.stays(self._pass)
+        self.judge.stays(self._looks)
+        self.judge.stays(self._pull)
         self.echo(on=False)
 
-    def _pass(self) -> None:
-        self.corp.ask_for_pass()
+    def _looks(self) -> None:
+        """Look at every customer by himself."""
+        self.corp.ask_for_looks()
+        self._see_through()
+
+    def _pull(self) -> None:
+        """Have everything read that WeCom lists; a person agrees to whatever waits for him."""
+        self._agree()
+        self.pull()
+        self._see_through()
+        self._agree()
+
+    def _agree(self) -> None:
+        while self.is_held():
+            self.approve()
+            self._see_through()
+
+    def _see_through(self) -> None:
         for _ in range(6):
             self._collect()
             self.deliver()
@@ -365,11 +347,3 @@ class Life:
 
     def _key(self, customer: int, name: str, tag_id: str, friendship: int | None) -> UnitKey:
         return UnitKey(CUSTOMERS[customer], None if name in LEVELS else tag_id, friendship)
-
-
-def as_lines(script: Sequence[tuple[str, tuple[Any, ...], dict[str, Any]]]) -> list[str]:
-    """Return a history as the lines of a function of `life`."""
-    return [
-        f"life.{name}({', '.join([*map(repr, arguments), *(f'{key}={value!r}' for key, value in named.items())])})"
-        for name, arguments, named in script
-    ]

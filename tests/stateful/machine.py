@@ -17,10 +17,13 @@ from tests.stateful.life import (
     GET,
     LIBRARY,
     MARK,
+    MEMBERS,
+    PAGES,
     POINTS,
+    PULL_POINTS,
     Life,
-    as_lines,
 )
+from tests.stateful.scripted import as_lines
 
 # Some come up more often than others, so that histories meet on the same tag of the same customer.
 CUSTOMER = st.sampled_from([0, 0, 0, 1])
@@ -44,7 +47,17 @@ LIBRARY_FAULTS = (
     *({"kind": kind} for kind in ("down", "html", "silent_ok", "partial")),
     {"kind": "errcode", "errcode": -1},
 )
+PAGE_FAULTS = (
+    *({"kind": kind} for kind in ("down", "lost_reply", "html", "silent_ok", "partial", "doubled", "circle")),
+    *({"kind": "errcode", "errcode": errcode} for errcode in (-1, 40014, 45009, 50100, 84061, 701008)),
+)
+MEMBER_FAULTS = (
+    *({"kind": kind} for kind in ("down", "html", "silent_ok", "partial", "doubled")),
+    {"kind": "errcode", "errcode": -1},
+)
 FAULTS = st.one_of(
+    st.tuples(st.just(PAGES), st.sampled_from(PAGE_FAULTS)),
+    st.tuples(st.just(MEMBERS), st.sampled_from(MEMBER_FAULTS)),
     st.tuples(st.just(MARK), st.sampled_from(MARK_FAULTS)),
     st.tuples(st.just(GET), st.sampled_from(GET_FAULTS)),
     st.tuples(st.just(LIBRARY), st.sampled_from(LIBRARY_FAULTS)),
@@ -57,7 +70,16 @@ TANGLES = st.one_of(
 )
 
 
+BETWEEN_PAGES = st.one_of(
+    TANGLES,
+    st.tuples(st.just("lose"), FRIENDSHIP, st.fixed_dictionaries({"by_staff": st.booleans()})),
+    st.tuples(st.just("meet"), FRIENDSHIP, st.fixed_dictionaries({"keep": st.sampled_from([True, False])})),
+    st.tuples(st.just("delete_tag"), SHARED),
+    st.tuples(st.just("stop_pull")),
+)
 INTERRUPTIONS = st.one_of(
+    st.tuples(st.sampled_from(PULL_POINTS), st.just((CRASH,))),
+    st.tuples(st.sampled_from(PULL_POINTS), BETWEEN_PAGES),
     st.tuples(st.sampled_from(POINTS), st.just((CRASH,))),
     st.tuples(st.sampled_from([BEFORE_PUSH, AFTER_PUSH, AFTER_LOOK, AFTER_MERGE]), TANGLES),
 )
@@ -75,18 +97,25 @@ class TwoWaySync(RuleBasedStateMachine):
         met=st.sampled_from([True, True, True, False]),
         old=st.lists(st.tuples(FRIENDSHIP, st.lists(SHARED, max_size=3)), max_size=3),
         echo=st.booleans(),
+        strict=st.sampled_from([False, False, True]),
+        pulled=st.booleans(),
     )
-    def begin(self, met: bool, old: list[tuple[int, list[str]]], echo: bool) -> None:
+    def begin(self, met: bool, old: list[tuple[int, list[str]]], echo: bool, strict: bool, pulled: bool) -> None:
         self.met, self.life = met, Life(met=met)
         self.life.echo(on=echo)
+        if strict:
+            self.life.strict_guard()
         if not met:
             for friendship, names in old:
                 self.life.was_there(friendship, names)
             for friendship in range(len(FRIENDSHIPS)):
                 self.life.meet(friendship)
             # A customer of whom no event tells is found by a full pull only.
-            self.life.remark(0)
-            self.life.remark(2)
+            if pulled:
+                self.life.pull()
+            else:
+                self.life.remark(0)
+                self.life.remark(2)
             self.life.settle()
 
     @rule(customer=CUSTOMER, name=SHARED)
@@ -157,6 +186,16 @@ class TwoWaySync(RuleBasedStateMachine):
     @rule(jobs=st.sampled_from([1, 1, 2, None, None]))
     def work(self, jobs: int | None) -> None:
         self.life.work(jobs)
+
+    @rule(by_clock=st.booleans(), jobs=st.sampled_from([0, 1, 2, 3, 4, None]))
+    def pull(self, by_clock: bool, jobs: int | None) -> None:
+        self.life.pull(by_clock=by_clock)
+        if jobs != 0:
+            self.life.work(jobs)
+
+    @rule(act=st.sampled_from(["approve", "reject", "stop_pull", "resume_pull", "undo_pull"]))
+    def steer(self, act: str) -> None:
+        getattr(self.life, act)()
 
     @rule()
     def settle(self) -> None:

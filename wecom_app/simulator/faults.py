@@ -18,7 +18,10 @@ from wecom_app.simulator.config import SimulatorConfig
 
 TRANSPORT_KINDS = ("down", "lost_request", "timeout", "http_502", "html")
 """Kinds that strike before WeCom has looked at the call: nothing is done."""
-KINDS = (*TRANSPORT_KINDS, "errcode", "latency", "lost_reply", "silent_ok", "partial", "partial_lost")
+KINDS = (
+    *TRANSPORT_KINDS,
+    *("errcode", "latency", "lost_reply", "silent_ok", "partial", "partial_lost", "doubled", "circle"),
+)
 
 
 class LostReply(Exception):

@@ -147,6 +147,10 @@ class Gateway:
             return result
         if plan.kind in PARTIAL_KINDS and endpoint.answer_list:
             result = _halved(result, endpoint.answer_list)
+        if plan.kind == "doubled" and endpoint.answer_list:
+            result = result | {endpoint.answer_list: [*result[endpoint.answer_list]] * 2}
+        if plan.kind == "circle" and call.body.get("cursor"):
+            result = result | {"next_cursor": call.body["cursor"]}
         return success(result, wrong_json=call.wrong_json)
 
     def _admit(self, call: Call, endpoint: Endpoint) -> None:

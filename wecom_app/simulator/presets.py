@@ -57,6 +57,8 @@ KIND_LABELS = {
     "lost_request": "请求丢失",
     "silent_ok": "假成功",
     "partial": "只生效一部分",
+    "doubled": "列表重复一遍",
+    "circle": "翻页原地打转",
     "http_502": "HTTP 502",
     "html": "返回网页",
     "timeout": "超时",
