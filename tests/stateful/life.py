@@ -305,8 +305,8 @@ class Life(Pulling):
         self.judge.meets_in(3, self._pull)
         self.judge.rest(CUSTOMERS, judged=True)
         self.echo(on=True)
-        self.judge.stays(self._looks)
-        self.judge.stays(self._pull)
+        # A history of an even number of acts ends with looks at single customers, the others with pages.
+        self.judge.stays(self._pull if len(self.script) % 2 else self._looks)
         self.echo(on=False)
 
     def _looks(self) -> None:

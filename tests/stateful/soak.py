@@ -1,11 +1,12 @@
 """The long run of two-way sync: `make sync-soak` plays histories seed by seed, and goes on where it was stopped.
 
 SYNC_SOAK_EXAMPLES says how many in all (5,000), SYNC_SOAK_STEPS how long each is (30). Finished seeds stand in
-`var/sync-soak.json`; a changed program begins anew.
+SYNC_SOAK_STATE (`var/sync-soak.json`); a changed program begins anew.
 """
 
 import hashlib
 import json
+import logging
 import os
 import sys
 import time
@@ -13,13 +14,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, ClassVar
 
+import structlog
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.stateful.machine import TwoWaySync
 
 ROOT = Path(__file__).parents[2]
-PROGRESS = ROOT / "var" / "sync-soak.json"
 EXAMPLES_A_SEED = 50
 SOURCES = ("wecom_app/domain", "wecom_app/services", "wecom_app/simulator", "tests/stateful")
 
@@ -63,7 +64,10 @@ def play(number: int, steps: int) -> None:
 def main(environ: Any = os.environ) -> int:
     """Run until the figure is reached; print it."""
     wanted, steps = int(environ.get("SYNC_SOAK_EXAMPLES", 5000)), int(environ.get("SYNC_SOAK_STEPS", 30))
-    done = _load(steps)
+    state = Path(environ.get("SYNC_SOAK_STATE", ROOT / "var" / "sync-soak.json"))
+    # What the application logs of each injected fault would bury the figure.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    done = _load(state, steps)
     number = done["seeds"]
     while done["played"] < wanted:
         began, Counted.judged, Counted.played = time.monotonic(), Counter(), 0
@@ -72,8 +76,8 @@ def main(environ: Any = os.environ) -> int:
         done["seeds"], done["played"] = number, done["played"] + Counted.played
         done["judged"] = dict(Counter(done["judged"]) + Counted.judged)
         done["seconds"] = round(done["seconds"] + time.monotonic() - began)
-        PROGRESS.parent.mkdir(exist_ok=True)
-        PROGRESS.write_text(json.dumps(done))
+        state.parent.mkdir(exist_ok=True)
+        state.write_text(json.dumps(done))
         sys.stdout.write("\r" + figure(done, wanted))
         sys.stdout.flush()
     sys.stdout.write("\r" + figure(done, wanted) + "\n")
@@ -88,10 +92,10 @@ def figure(done: dict[str, Any], wanted: int) -> str:
     )
 
 
-def _load(steps: int) -> dict[str, Any]:
+def _load(state: Path, steps: int) -> dict[str, Any]:
     new = {"program": program(), "steps": steps, "seeds": 0, "played": 0, "seconds": 0, "judged": {}}
-    if PROGRESS.exists():
-        kept: dict[str, Any] = json.loads(PROGRESS.read_text())
+    if state.exists():
+        kept: dict[str, Any] = json.loads(state.read_text())
         if (kept["program"], kept["steps"]) == (new["program"], steps):
             return kept
     return new
