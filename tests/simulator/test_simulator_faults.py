@@ -9,6 +9,7 @@ from wecom_app.simulator.server import Simulator
 
 MARK = "externalcontact/mark_tag"
 LIST = "externalcontact/list"
+PAGES = "externalcontact/batch/get_by_user"
 
 
 @pytest.fixture
@@ -70,6 +71,20 @@ def test_a_partial_list_is_short(api, sim: Simulator):
     sim.faults.add(LIST, "partial", times=1)
     assert len(api.get(LIST, userid="zhang")["external_userid"]) == 2
     assert len(api.get(LIST, userid="zhang")["external_userid"]) == 4
+
+
+def test_a_list_may_come_twice_over_and_a_page_lead_back_to_itself(api, sim: Simulator):
+    for number in range(3):
+        sim.world.add_customer(external_userid=f"wm{number}")
+        sim.world.add_relation("zhang", f"wm{number}")
+    first = api.post(PAGES, {"userid_list": ["zhang"], "limit": 1})
+    sim.faults.add(PAGES, "circle", times=1)
+    sim.faults.add(LIST, "doubled", times=1)
+
+    second = api.post(PAGES, {"userid_list": ["zhang"], "limit": 1, "cursor": first["next_cursor"]})
+
+    assert second["next_cursor"] == first["next_cursor"]
+    assert len(api.get(LIST, userid="zhang")["external_userid"]) == 8
 
 
 @pytest.mark.parametrize(("kind", "status"), [("http_502", 502), ("html", 200)])

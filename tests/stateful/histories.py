@@ -8,11 +8,14 @@ from dataclasses import dataclass
 
 from tests.stateful.life import (
     AFTER_LOOK,
+    AFTER_PAGE,
     AFTER_PUSH,
+    BEFORE_PUSH,
     CRASH,
     GET,
     LIBRARY,
     MARK,
+    PAGES,
     Life,
 )
 
@@ -313,3 +316,31 @@ def a_short_answer_ends_no_friendship(life: Life) -> None:
     life.remark(0)
     life.settle()
     life.judge.friendships_are_live(0, 1)
+
+
+@history
+def a_short_page_ends_no_friendship(life: Life) -> None:
+    life.person(0, "咖啡", add=True)
+    life.settle()
+    life.fault(PAGES, "partial", times=2)
+    life.pull()
+    life.settle()
+    life.judge.friendships_are_live(0, 1, 2)
+
+
+@history
+def a_page_does_not_decide_about_a_push_that_is_under_way(life: Life) -> None:
+    life.at(BEFORE_PUSH, "pull_in_between")
+    life.at(AFTER_PUSH, "machine", 0, "咖啡", {"kind": "rule"})
+    life.machine(0, "咖啡", kind="rule")
+    life.settle()
+
+
+@history
+def a_page_from_before_an_act_does_not_decide_about_it(life: Life) -> None:
+    life.person(0, "咖啡", add=True)
+    life.settle()
+    life.at(AFTER_PAGE, "put_back_what_a_member_takes_off", 0, 0, "咖啡")
+    life.pull()
+    life.settle()
+    life.judge.customer_has(0, "咖啡")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from sqlalchemy import func, text
+from sqlalchemy import func, select, text
 
 from tests.conftest import START
 from tests.stateful import histories as pinned
@@ -17,8 +17,8 @@ from tests.stateful.histories import Script
 from wecom_app.domain.merge import Cell, Conflict, Look, Merge, RelationState, UnitTruth
 from wecom_app.domain.tagging import Decision, Unit, Wish
 from wecom_app.domain.vocabulary import SourceKind
-from wecom_app.models import CustomerTag
-from wecom_app.services import cells, customers, looks, pushes, relations, sightings, tagging
+from wecom_app.models import CustomerTag, Relation, SyncRunItem
+from wecom_app.services import cells, customers, looks, pulls, pushes, relations, sightings, tagging
 
 MergeFunction = Callable[[UnitTruth, Mapping[int, Cell], RelationState, Look], Merge]
 DecideFunction = Callable[[Unit, Wish], Decision]
@@ -224,6 +224,33 @@ def absence_closes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(sightings, "take_in", broken)
 
 
+def bulk_absence_closes(patch: pytest.MonkeyPatch) -> None:
+    ask = pulls.PHASES["ask"]
+
+    def broken(session: Any, runtime: Any, run: Any) -> None:
+        query = select(SyncRunItem).where(SyncRunItem.run_id == run.id, SyncRunItem.kind == "absent")
+        for item in session.scalars(query.where(SyncRunItem.state == "waiting")):
+            now = runtime.clock.now()
+            relations.close_epoch(session, session.get(Relation, item.relation_id), "customer", now, now)
+        ask(session, runtime, run)
+
+    patch.setattr(pulls, "PHASES", {**pulls.PHASES, "ask": broken})
+
+
+def bulk_skips_nothing_sent(merge: MergeFunction) -> MergeFunction:
+    def broken(truth: UnitTruth, cells: Mapping[int, Cell], relation: RelationState, look: Look) -> Merge:
+        return merge(truth, cells, relation, replace(look, bulk=False))
+
+    return broken
+
+
+def older_page_counts(merge: MergeFunction) -> MergeFunction:
+    def broken(truth: UnitTruth, cells: Mapping[int, Cell], relation: RelationState, look: Look) -> Merge:
+        return merge(truth, cells, relation, replace(look, seq=max(look.seq, truth.latest)) if look.bulk else look)
+
+    return broken
+
+
 MUTANTS = (
     Mutant(
         "a machine takes what a person holds",
@@ -270,4 +297,15 @@ MUTANTS = (
     Mutant("union undoes removals", pinned.a_removal_in_wecom_is_carried_to_the_other_friendships, merge=union_merge),
     Mutant("errcode 0 closes", pinned.errcode_zero_proves_nothing, breaks=errcode_zero_closes),
     Mutant("absence from one answer closes", pinned.a_short_answer_ends_no_friendship, breaks=absence_closes),
+    Mutant("absence from a page closes", pinned.a_short_page_ends_no_friendship, breaks=bulk_absence_closes),
+    Mutant(
+        "a page counts where a push is under way",
+        pinned.a_page_does_not_decide_about_a_push_that_is_under_way,
+        merge=bulk_skips_nothing_sent,
+    ),
+    Mutant(
+        "a page older than an intent counts",
+        pinned.a_page_from_before_an_act_does_not_decide_about_it,
+        merge=older_page_counts,
+    ),
 )

@@ -25,6 +25,12 @@ class Pulling(Scripted):
                 runs.start_pull(session, queue, "tests", now)
 
     @act
+    def pull_in_between(self) -> None:
+        """A full pull is read in the middle of another job: lanes work side by side."""
+        self.pull()
+        self.corp.runtime.run_until_idle(max_steps=20)
+
+    @act
     def stop_pull(self) -> None:
         """Stop the pull that is under way, between two pages or in the middle of one."""
         for run_id in self._runs("queued", "running"):
