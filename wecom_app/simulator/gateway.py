@@ -145,13 +145,7 @@ class Gateway:
         result = self._apply(call, endpoint)
         if isinstance(result, Response):
             return result
-        if plan.kind in PARTIAL_KINDS and endpoint.answer_list:
-            result = _halved(result, endpoint.answer_list)
-        if plan.kind == "doubled" and endpoint.answer_list:
-            result = result | {endpoint.answer_list: [*result[endpoint.answer_list]] * 2}
-        if plan.kind == "circle" and call.body.get("cursor"):
-            result = result | {"next_cursor": call.body["cursor"]}
-        return success(result, wrong_json=call.wrong_json)
+        return success(_disturbed(result, call, endpoint, plan), wrong_json=call.wrong_json)
 
     def _admit(self, call: Call, endpoint: Endpoint) -> None:
         """Check the token first, then the address, the right to this API, and the limits."""
@@ -219,6 +213,18 @@ def _pair(call: Call) -> tuple[str, str] | None:
 
 def _is_late(plan: Plan, read_timeout_s: float | None) -> bool:
     return read_timeout_s is not None and plan.latency_s > read_timeout_s
+
+
+def _disturbed(result: Json, call: Call, endpoint: Endpoint, plan: Plan) -> Json:
+    """Return an answer with its list cut or doubled, or with a cursor that leads nowhere."""
+    name = endpoint.answer_list
+    if plan.kind == "circle" and call.body.get("cursor"):
+        return result | {"next_cursor": call.body["cursor"]}
+    if name is not None and plan.kind in PARTIAL_KINDS:
+        return _halved(result, name)
+    if name is not None and plan.kind == "doubled":
+        return result | {name: [*result[name], *result[name]]}
+    return result
 
 
 def _halved(values: Json, name: str) -> Json:
