@@ -18,7 +18,7 @@ from wecom_app.domain.merge import Cell, Conflict, Look, Merge, RelationState, U
 from wecom_app.domain.tagging import Decision, Unit, Wish
 from wecom_app.domain.vocabulary import SourceKind
 from wecom_app.models import CustomerTag, Relation, SyncRunItem
-from wecom_app.services import cells, customers, looks, pulls, pushes, relations, sightings, tagging
+from wecom_app.services import cells, customers, looks, pull_finish, pushes, relations, sightings, tagging
 
 MergeFunction = Callable[[UnitTruth, Mapping[int, Cell], RelationState, Look], Merge]
 DecideFunction = Callable[[Unit, Wish], Decision]
@@ -225,7 +225,7 @@ def absence_closes(patch: pytest.MonkeyPatch) -> None:
 
 
 def bulk_absence_closes(patch: pytest.MonkeyPatch) -> None:
-    ask = pulls.PHASES["ask"]
+    ask = pull_finish.PHASES["ask"]
 
     def broken(session: Any, runtime: Any, run: Any) -> None:
         query = select(SyncRunItem).where(SyncRunItem.run_id == run.id, SyncRunItem.kind == "absent")
@@ -234,7 +234,7 @@ def bulk_absence_closes(patch: pytest.MonkeyPatch) -> None:
             relations.close_epoch(session, session.get(Relation, item.relation_id), "customer", now, now)
         ask(session, runtime, run)
 
-    patch.setattr(pulls, "PHASES", {**pulls.PHASES, "ask": broken})
+    patch.setattr(pull_finish, "PHASES", {**pull_finish.PHASES, "ask": broken})
 
 
 def bulk_skips_nothing_sent(merge: MergeFunction) -> MergeFunction:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from tests.stateful.scripted import Scripted, act
 from wecom_app.errors import Conflict
 from wecom_app.models import Schedule, SyncRun
-from wecom_app.services import pulls, runs, schedules
+from wecom_app.services import run_undo, runs, schedules
 
 
 class Pulling(Scripted):
@@ -68,7 +68,7 @@ class Pulling(Scripted):
                 with self.corp.runtime.write() as session:
                     now = self.corp.clock.now()
                     undo_id = runs.start_undo(session, self.corp.runtime.queue, run_id, "tests", now).id
-                pulls.undo_run(self.corp.runtime, {"run_id": undo_id})
+                run_undo.undo_run(self.corp.runtime, {"run_id": undo_id})
                 self.judge.undone()
 
     @act
