@@ -143,3 +143,27 @@ def test_the_history_has_pages_and_an_unknown_run_is_not_found(company: Company)
     assert "全量同步 1<" not in page
     assert "全量同步 1<" in text(admin, "?before=2")
     assert admin.get(f"{HOME}/runs/99").status_code == 404
+
+
+def test_source_tags_are_counted_given_and_taken_back(company: Company) -> None:
+    deafen(company)
+    (customer,) = befriend(company, "zhang", 1, add_way=3)
+    befriend(company, "wang", 1, add_way=202)
+    go_live(company)
+    admin, auditor = local_admin(company), member(company, "chen", Role.AUDITOR)
+    assert "没有接入之前的客户" in text(admin, "/sources/preview")
+    pull(company)
+    page = text(admin, "/sources/preview")
+    assert "名片分享" in page
+    assert "同事转来 1，还没读到来源 0" in page
+    assert "开始补打" not in text(auditor, "/sources/preview")
+
+    run = send(admin, "/sources").location.split("?")[0].removeprefix(HOME)
+    assert send(admin, "/sources").location.endswith("notice=sync.busy")
+    assert "查看进度" in text(admin, "/sources/preview")
+    company.settle_later(30)
+    assert "补打标签</dt><dd>1" in text(admin, run)
+    assert company.tags_there(customer) == {"名片分享"}
+    send(admin, f"{run}/undo")
+    company.settle_later(30)
+    assert company.tags_there(customer) == set()

@@ -6,6 +6,7 @@ They only ask: `serve` or `worker` does the work, and `--follow` shows how far i
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 import click
 from sqlalchemy.orm import Session
@@ -13,15 +14,16 @@ from sqlalchemy.orm import Session
 from wecom_app.cli.common import fail, with_store
 from wecom_app.cli.tables import echo_json, echo_table, moment
 from wecom_app.config import Settings
+from wecom_app.domain.durations import span_words
 from wecom_app.models import SyncRun
-from wecom_app.services import revival, runs
+from wecom_app.services import revival, runs, source_backfill, source_preview
 from wecom_app.services.revival import Revived
 from wecom_app.services.run_words import COUNT_WORDS, GUARD_WORDS, ITEM_WORDS, KIND_WORDS, PHASE_WORDS, STATE_WORDS
 from wecom_app.services.runs import RunView
 from wecom_app.services.runtime import Store
 from wecom_app.web.api.schemas import Page
 from wecom_app.web.api.schemas_sync import RunItemOut, RunOut
-from wecom_app.web.api.sync_runs import item_out, run_out
+from wecom_app.web.api.sync_runs import item_out, run_out, sources_out
 
 BY = "命令行"
 POLL_S = 1.0
@@ -39,6 +41,20 @@ def pull(settings: Settings, store: Store, follow: bool, as_json: bool) -> None:
     """开始一次全量同步：读取每位成员的全部客户，核对标签与好友关系。"""
     now = store.clock.now()
     _steer(settings, store, lambda session: runs.start_pull(session, store.queue, BY, now), as_json, follow)
+
+
+@click.command("backfill")
+@click.option("--dry-run", is_flag=True, help="只试算，不改动。")
+@follow
+@as_json
+@with_store
+def backfill(settings: Settings, store: Store, dry_run: bool, follow: bool, as_json: bool) -> None:
+    """给接入之前的客户补打来源标签，按渠道 state 与添加方式。"""
+    if dry_run:
+        _show_sources(store, as_json)
+        return
+    now = store.clock.now()
+    _steer(settings, store, lambda session: source_backfill.start(session, store.queue, BY, now), as_json, follow)
 
 
 @click.command("push")
@@ -113,7 +129,7 @@ STEERING = (
     ),
     Steering(
         "undo",
-        "撤销一次全量同步改动的标签；之后又有改动的保持现状。",
+        "撤销一次全量同步或补打来源标签改动的标签；之后又有改动的保持现状。",
         lambda session, store, run_id: runs.start_undo(session, store.queue, run_id, BY, store.clock.now()),
     ),
 )
@@ -127,7 +143,23 @@ def _command(steering: Steering) -> click.Command:
     return click.command(steering.name, help=steering.words)(one_run(follow(shown) if steering.goes_on else shown))
 
 
-COMMANDS: tuple[click.Command, ...] = (pull, push, status, *(_command(steering) for steering in STEERING))
+COMMANDS: tuple[click.Command, ...] = (pull, backfill, push, status, *(_command(steering) for steering in STEERING))
+
+
+def _show_sources(store: Store, as_json: bool) -> None:
+    with store.read() as session:
+        found = source_preview.preview(session, None)
+    if as_json:
+        echo_json(sources_out(found))
+        return
+    rows = [
+        (share.name, "、".join(share.tags) or "没有可打的标签", str(share.relations), str(share.customers))
+        for share in found.shares
+    ]
+    echo_table(("来源", "标签", "好友关系", "将补打的客户"), rows)
+    click.echo(f"同事转来的好友关系（不补打）：{found.handed_over}")
+    click.echo(f"还没读到来源的好友关系（不补打）：{found.unread}")
+    click.echo(f"调用企业微信约 {found.calls} 次，约需 {span_words(timedelta(seconds=found.seconds))}")
 
 
 def _steer(settings: Settings, store: Store, act: Callable[[Session], SyncRun], as_json: bool, follow: bool) -> None:

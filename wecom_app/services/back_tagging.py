@@ -62,6 +62,15 @@ def plan(session: Session, tag_ids: Sequence[int]) -> Plan:
 
 def count_wanting(session: Session, given: Plan, state: str, tag_id: int) -> int:
     """Return how many customers of a state would get a tag that they have not got."""
+    query = select(func.count(func.distinct(Relation.customer_id))).where(*came_by(state), *wanting(given, tag_id))
+    return session.execute(query).scalar_one()
+
+
+def wanting(given: Plan, tag_id: int) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions on relations through which a customer would get a tag that he has not got.
+
+    He does not where it was taken off by a person, or where something of a higher rank holds its single-choice group.
+    """
     tag = given.facts.tags[tag_id]
     has_it = and_(CustomerTag.tag_id == tag.id, CustomerTag.wanted)
     outranked = and_(
@@ -69,9 +78,7 @@ def count_wanting(session: Session, given: Plan, state: str, tag_id: int) -> int
         CustomerTag.wanted,
         CustomerTag.source_kind.in_(ABOVE_CHANNELS),
     )
-    hindered = _row_exists(tag, or_(has_it, outranked, _taken_off(tag)))
-    query = select(func.count(func.distinct(Relation.customer_id))).where(*came_by(state), *_reachable(tag), ~hindered)
-    return session.execute(query).scalar_one()
+    return (*_reachable(tag), ~_row_exists(tag, or_(has_it, outranked, _taken_off(tag))))
 
 
 def request(session: Session, context: Context, channel_id: int, change_set_id: int) -> None:
@@ -130,13 +137,13 @@ def _additions(session: Session, channel: Channel, given: Plan, page: Sequence[R
         for relation in page:
             if relation.id in wanting:
                 level = relation.id if tag.scope == Scope.RELATION else CUSTOMER_LEVEL
-                evidence = _evidence(channel, relation)
+                evidence = {"adopted": True, **evidence_of(channel, relation)}
                 yield TagChange(relation.customer_id, tag_id, True, source, evidence, level)
 
 
-def _evidence(channel: Channel, relation: Relation) -> dict[str, Any]:
+def evidence_of(channel: Channel, relation: Relation) -> dict[str, Any]:
+    """Return what is kept of why a customer who came by a channel gets its tags long afterwards."""
     return {
-        "adopted": True,
         "channel_id": channel.id,
         "channel_name": channel.name,
         "source": channel.source,

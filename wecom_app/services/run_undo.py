@@ -1,4 +1,4 @@
-"""The job that undoes a full pull: what it took over is put back where nothing has changed since."""
+"""The job that undoes a run: what it changed is put back where nothing has changed since."""
 
 from collections import Counter
 
@@ -7,6 +7,7 @@ from sqlalchemy import select
 from wecom_app.models import ChangeSet, SyncRun
 from wecom_app.services import run_ends, runs, undo
 from wecom_app.services.ports import JobArgs
+from wecom_app.services.run_words import KIND_WORDS
 from wecom_app.services.runtime import Runtime
 
 STEPS = 50
@@ -14,7 +15,7 @@ STEPS = 50
 
 
 def undo_run(runtime: Runtime, args: JobArgs) -> None:
-    """Put back what a pull took over, one change set after the other, the last first."""
+    """Put back what a run changed, one change set after the other, the last first."""
     run_id = int(args["run_id"])
     for _ in range(STEPS):
         with runtime.read() as session:
@@ -30,7 +31,7 @@ def undo_run(runtime: Runtime, args: JobArgs) -> None:
             with runtime.write() as session:
                 run_ends.end(runtime, runs.locked(session, run_id), "done")
             return
-        reason = f"撤销全量同步（编号 {run.parent_id}）"
+        reason = f"撤销{KIND_WORDS[parent.kind]}（编号 {run.parent_id}）"
         undone = undo.by_program(runtime, run.asked_by, f"run:{run_id}", change_set_id, reason)
         with runtime.write() as session:
             run = runs.locked(session, run_id)

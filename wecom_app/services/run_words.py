@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-KIND_WORDS: Mapping[str, str] = {"pull": "全量同步", "library": "标签删除", "undo": "撤销同步"}
+KIND_WORDS: Mapping[str, str] = {"pull": "全量同步", "library": "标签删除", "undo": "撤销", "sources": "补打来源标签"}
 STATE_WORDS: Mapping[str, str] = {
     "queued": "等待开始",
     "running": "进行中",
@@ -18,6 +18,7 @@ PHASE_WORDS: Mapping[str, str] = {
     "ask": "逐个复核",
     "release": "推送标签",
     "undo": "撤销",
+    "sources": "补打来源标签",
 }
 ITEM_WORDS: Mapping[str, str] = {
     "removal": "标签不见了",
@@ -62,4 +63,7 @@ COUNT_WORDS: Mapping[str, str] = {
     "restored": "已恢复",
     "kept": "保持现状",
     "buried": "已停用标签",
+    "assigned": "补打标签",
+    "handed_over": "同事转来的",
+    "unread": "还没读到来源的",
 }

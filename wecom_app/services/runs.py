@@ -24,9 +24,14 @@ PAGE_KIND = "sync.pull_page"
 FINISH_KIND = "sync.pull_finish"
 BURY_KIND = "sync.bury"
 UNDO_KIND = "sync.undo"
+SOURCES_KIND = "sync.sources"
 PAGE_API = "externalcontact/batch/get_by_user"
 STATES = ("queued", "running", "held", "done", "failed", "stopped")
 UNFINISHED = ("queued", "running", "held")
+BY_CURSOR = ("pull", "sources")
+"""Kinds that go through many rows: they can be gone on with where they stopped, and undone."""
+COUNTED_PHASES = ("pages", "sources")
+"""Phases in which relations are gone through, so that their pace tells how long it still takes."""
 GUARD_FLOOR, GUARD_SHARE = 20, 0.10
 """No step ends more than the larger of 20 and a tenth of what there is before somebody has said yes."""
 
@@ -98,9 +103,9 @@ def start_pull(session: Session, queue: JobQueue, asked_by: str, now: datetime) 
 
 
 def start_undo(session: Session, queue: JobQueue, run_id: int, asked_by: str, now: datetime) -> SyncRun:
-    """Have what a pull took over put back, where nothing has changed since; raise Conflict where it cannot be."""
+    """Have what a run changed put back, where nothing has changed since; raise Conflict where it cannot be."""
     parent = locked(session, run_id)
-    if parent.kind != "pull" or parent.change_set_id is None:
+    if parent.kind not in BY_CURSOR or parent.change_set_id is None:
         raise Conflict("这次同步没有改动过标签，不需要撤销")
     if parent.state in UNFINISHED:
         raise Conflict("这次同步还没有结束：请先停止或拒绝它，再撤销")
@@ -200,19 +205,21 @@ def stop(session: Session, run_id: int, by: str, now: datetime) -> SyncRun:
 
 
 def resume(session: Session, queue: JobQueue, run_id: int, by: str) -> SyncRun:
-    """Go on with a pull where it was stopped or failed; raise Conflict where that makes no sense."""
+    """Go on with a run where it was stopped or failed; raise Conflict where that makes no sense."""
     run = locked(session, run_id)
     other = unfinished(session, run.kind)
     if other is not None and other.id != run.id:
         raise Conflict(f"另一次同步还没有结束（编号 {other.id}）", details={"run_id": other.id})
     rejected = select(SyncRunItem.id).where(SyncRunItem.run_id == run_id, SyncRunItem.state == "rejected").limit(1)
     is_rejected = was_rejected(run.guard) or session.scalar(rejected) is not None
-    if run.kind != "pull" or run.state not in ("stopped", "failed", "running") or is_rejected:
+    if run.kind not in BY_CURSOR or run.state not in ("stopped", "failed", "running") or is_rejected:
         raise Conflict("这次同步不能继续，请重新开始一次")
     run.state, run.reason, run.finished_at, run.settled_by = "running", None, None, by[:64]
     session.flush()
     if run.phase == "start":
         enqueue(session, queue, START_KIND, run.id)
+    elif run.phase == "sources":
+        enqueue(session, queue, SOURCES_KIND, run.id)
     elif run.phase == "pages":
         _go_on(session, queue, run.id)
     else:
@@ -297,7 +304,7 @@ def view(session: Session, run: SyncRun, now: datetime, budget: Sequence[ApiBudg
         counts.update({name: number for name, number in found.items() if isinstance(number, int)})
         counts["pages"] += pages
     progress = Progress(counts["contacts"], max(run.expected, counts["contacts"]), None)
-    if run.state == "running" and run.phase == "pages":
+    if run.state == "running" and run.phase in COUNTED_PHASES:
         progress = _progress(run, counts, [state for state, _, _ in chains], now, budget)
     return RunView(
         id=run.id,

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+PUSHES_PER_S = 150_000 * 0.8 / 3600
+"""What WeCom grants an app of one API in an hour, less our reserve; before the first call nothing else is known."""
+
 
 @dataclass(frozen=True)
 class ApiBudget:
@@ -55,3 +58,9 @@ class WeComStatus(Protocol):
     def purge(self, keep: timedelta) -> int:
         """Delete calls from the log that are older; return how many rows."""
         ...
+
+
+def push_time_s(status: WeComStatus | None, calls: int) -> float:
+    """Return about how long so many tag pushes take, also before the first one was made."""
+    known = status.push_time_s(calls) if status is not None else None
+    return calls / PUSHES_PER_S if known is None else known

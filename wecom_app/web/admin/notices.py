@@ -66,6 +66,7 @@ KINDS: Mapping[str, NoticeKind] = {
     "schedule.busy": NoticeKind("没有成功：正在执行，请等它结束或先停止"),
     "schedule.idle": NoticeKind("已经结束了，不用停止"),
     "sync.started": NoticeKind("全量同步已开始"),
+    "sync.sources_started": NoticeKind("已开始补打来源标签"),
     "sync.busy": NoticeKind("没有成功：上一次同步还没结束，请先处理它"),
     "sync.refused": NoticeKind("没有成功：它的状态已经变了，请看最新情况"),
     "sync.approved": NoticeKind("已确认，正在执行"),

@@ -10,7 +10,17 @@ from werkzeug.wrappers import Response
 from wecom_app.domain.access import Role
 from wecom_app.errors import Conflict
 from wecom_app.models import SyncRun
-from wecom_app.services import audit, revival, run_history, run_lines, run_words, runs, traffic
+from wecom_app.services import (
+    audit,
+    revival,
+    run_history,
+    run_lines,
+    run_words,
+    runs,
+    source_backfill,
+    source_preview,
+    traffic,
+)
 from wecom_app.services.run_words import ITEM_WORDS
 from wecom_app.web.admin import notices, paging
 from wecom_app.web.session import current_viewer, signed_in
@@ -21,7 +31,6 @@ ACT = (Role.ADMIN, Role.OPS)
 SEES_CUSTOMERS = (Role.ADMIN, Role.AUDITOR)
 PAGE = 20
 LINES = 50
-CAN_BE_UNDONE = ("pull",)
 
 
 def register(blueprint: Blueprint) -> None:
@@ -29,6 +38,9 @@ def register(blueprint: Blueprint) -> None:
     add = blueprint.add_url_rule
     add("/sync", "sync", overview)
     add("/sync/start", "sync_start", start, methods=["POST"])
+    add("/sync/sources", "sync_sources", sources)
+    add("/sync/sources", "sync_sources_start", start_sources, methods=["POST"])
+    add("/sync/sources/preview", "sync_sources_preview", preview_sources)
     add("/sync/revive", "sync_revive", revive, methods=["POST"])
     add("/sync/runs/<int:run_id>", "sync_run", one)
     add("/sync/runs/<int:run_id>/progress", "sync_progress", progress)
@@ -63,6 +75,29 @@ def start() -> Response:
     """Begin a full pull."""
     by, now, queue = _actor(), runtime().clock.now(), runtime().queue
     return _steer("start", "started", lambda session: runs.start_pull(session, queue, by, now))
+
+
+@signed_in(*READ)
+def sources() -> str:
+    """What source tags are, and the way to give them; the counting is asked for by the page."""
+    return render_template("admin/sync/sources.html", **_words())
+
+
+@signed_in(*READ)
+def preview_sources() -> str:
+    """What giving source tags would do now."""
+    with runtime().read() as session:
+        found = source_preview.preview(session, runtime().wecom_status)
+        going = runs.unfinished(session, source_backfill.KIND)
+        pull = runs.unfinished(session, "pull")
+    return render_template("admin/sync/_sources.html", preview=found, going=going, pull=pull, **_words())
+
+
+@signed_in(*ACT)
+def start_sources() -> Response:
+    """Give source tags to customers from before go-live."""
+    by, now, queue = _actor(), runtime().clock.now(), runtime().queue
+    return _steer("backfill", "sources_started", lambda session: source_backfill.start(session, queue, by, now))
 
 
 @signed_in(*ACT)
@@ -177,7 +212,7 @@ def _words() -> dict[str, object]:
         "count_words": run_words.COUNT_WORDS,
         "may_act": viewer.may(*ACT),
         "sees_customers": viewer.may(*SEES_CUSTOMERS),
-        "can_be_undone": CAN_BE_UNDONE,
+        "can_be_undone": runs.BY_CURSOR,
         "was_rejected": runs.was_rejected,
     }
 

@@ -120,14 +120,15 @@ class DriftOut(BaseModel):
 
 
 class RunOut(BaseModel):
-    """A run of sync: `pull` reads every member's customers, `library` asks about deleted tags, `undo` undoes a pull.
+    """A run of sync: `pull` reads every member's customers, `library` asks about deleted tags, `undo` undoes another,
+    `sources` gives source tags to customers from before go-live.
 
     `guard` says what a held run waits for: `deletions` (how many friendships, marks or tags it would end, and of how
     many) or `first_link` (what the first pull would write to other members' customers, and how long that takes).
     """
 
     id: int
-    kind: Literal["pull", "library", "undo"]
+    kind: Literal["pull", "library", "undo", "sources"]
     state: RunState
     phase: str
     asked_by: str
@@ -164,6 +165,32 @@ class RunItemOut(BaseModel):
     subject: str
     state: Literal["noted", "waiting", "asked", "applied", "rejected"]
     detail: dict[str, Any]
+
+
+class SourceShareOut(BaseModel):
+    """One origin: `customers` would get a tag that they have not got, with so many `calls` to WeCom."""
+
+    kind: Literal["channel", "add_way", "unknown"]
+    name: str
+    tags: list[str]
+    relations: int
+    customers: int
+    calls: int
+
+
+class SourcesOut(BaseModel):
+    """What giving source tags would do now. A customer of two origins counts with each.
+
+    `unread` friendships have never been read, `handed_over` ones came from a colleague: both get nothing.
+    """
+
+    shares: list[SourceShareOut]
+    relations: int
+    unread: int
+    handed_over: int
+    customers: int
+    calls: int
+    seconds: int
 
 
 class DriftReportOut(DriftOut):

@@ -1,4 +1,4 @@
-"""`/api/v1/sync/runs` and `/sync/drift`: full pulls and what guards hold; started, watched, approved and undone."""
+"""`/api/v1/sync/runs`, `/sync/sources` and `/sync/drift`: runs of sync started, watched, approved and undone."""
 
 from collections.abc import Callable
 
@@ -6,13 +6,14 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from wecom_app.models import SyncRun
-from wecom_app.services import runs
+from wecom_app.services import runs, source_backfill, source_preview
 from wecom_app.services.accounts import KeyScope
 from wecom_app.services.runs import ItemView, RunView
+from wecom_app.services.source_preview import Preview
 from wecom_app.web.api.endpoint import Call, Endpoint
 from wecom_app.web.api.paging import check_state, page_of
 from wecom_app.web.api.schemas import Page, StateQuery
-from wecom_app.web.api.schemas_sync import DriftReportOut, ItemsQuery, RunIn, RunItemOut, RunOut
+from wecom_app.web.api.schemas_sync import DriftReportOut, ItemsQuery, RunIn, RunItemOut, RunOut, SourcesOut
 
 SAMPLES = 20
 
@@ -78,6 +79,21 @@ def get_drift(call: Call) -> BaseModel:
     return DriftReportOut(**last.drift, run_id=last.id, finished_at=last.finished_at, items=items)
 
 
+def preview_sources(call: Call) -> BaseModel:
+    with call.runtime.read() as session:
+        found = source_preview.preview(session, call.runtime.wecom_status)
+    return sources_out(found)
+
+
+def start_sources(call: Call) -> BaseModel:
+    runtime, by = call.runtime, call.caller.name
+    return _steer(call, lambda session: source_backfill.start(session, runtime.queue, by, runtime.clock.now()))
+
+
+def sources_out(found: Preview) -> SourcesOut:
+    return SourcesOut.model_validate(found, from_attributes=True)
+
+
 def run_out(view: RunView) -> RunOut:
     return RunOut.model_validate(view, from_attributes=True)
 
@@ -126,8 +142,25 @@ ENDPOINTS = (
         "POST",
         f"{ONE}/undo",
         KeyScope.WRITE,
-        "撤销一次全量同步改动的标签，之后又有改动的保持现状；返回撤销的那次同步",
+        "撤销一次全量同步或补打来源标签改动的标签，之后又有改动的保持现状；返回撤销的那次同步",
         undo_run,
+        RunOut,
+        status=201,
+    ),
+    Endpoint(
+        "GET",
+        "/sync/sources",
+        KeyScope.READ,
+        "试算补打来源标签：接入之前的客户，按渠道 state 与添加方式",
+        preview_sources,
+        SourcesOut,
+    ),
+    Endpoint(
+        "POST",
+        "/sync/sources",
+        KeyScope.WRITE,
+        "给接入之前的客户补打来源标签；返回这次同步，可以停止、继续与撤销",
+        start_sources,
         RunOut,
         status=201,
     ),
