@@ -7,20 +7,18 @@ began anew) is left as it stands and answered by a single look at that one custo
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.merge import Look, Merge
-from wecom_app.models import Channel, CustomerTag, Deployment, Relation, SyncConflict, Tag
-from wecom_app.models.tagging import CUSTOMER_LEVEL
+from wecom_app.models import CustomerTag, Relation, SyncConflict, Tag
 from wecom_app.services import (
     cells,
-    customers,
     look_units,
     looks,
-    relations,
+    page_lines,
+    page_links,
     remarks,
     run_items,
     sequence,
@@ -31,16 +29,17 @@ from wecom_app.services import (
 from wecom_app.services.context import Context
 from wecom_app.services.history import Act
 from wecom_app.services.look_units import LookUnit
-from wecom_app.services.ports import ContactDetails, FollowUser
+from wecom_app.services.page_lines import Line
+from wecom_app.services.ports import ContactDetails
 from wecom_app.services.run_items import Item
 from wecom_app.services.tag_units import UnitKey
-from wecom_app.services.upsert import insert_ignore
 
 REASON = "全量同步：企业微信中已有"
 OF_CUSTOMERS = select(Relation).where(Relation.customer_id.in_(bindparam("customer_ids", expanding=True)))
 THESE = update(Relation).where(Relation.id.in_(bindparam("relation_ids", expanding=True)))
-SEE = THESE.values(seen_seq=bindparam("seen_seq"))
-LIST = THESE.values(listed_seq=bindparam("listed_seq"))
+SEE = THESE.values(seen_seq=bindparam("seen"))
+LIST = THESE.values(listed_seq=bindparam("seq"))
+SEE_AND_LIST = THESE.values(seen_seq=bindparam("seen"), listed_seq=bindparam("seq"))
 SEE_CELLS = (
     update(CustomerTag)
     .where(
@@ -48,11 +47,9 @@ SEE_CELLS = (
         CustomerTag.relation_id.in_(bindparam("relation_ids", expanding=True)),
         CustomerTag.base.is_not(None),
     )
-    .values(seen_seq=bindparam("seen_seq"), touched_seq=bindparam("touched_seq"))
+    .values(seen_seq=bindparam("seen"), touched_seq=bindparam("seen"))
 )
 Counts = Counter[str]
-Place = tuple[int, int]
-"""Customer and staff ids."""
 
 
 @dataclass(frozen=True)
@@ -67,20 +64,6 @@ class PullFacts:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One line of the page."""
-
-    contact: ContactDetails
-    follower: FollowUser
-    customer_id: int
-    staff_id: int
-
-    @property
-    def place(self) -> Place:
-        return self.customer_id, self.staff_id
-
-
-@dataclass(frozen=True)
 class Looked:
     """A relation whose tags need writing."""
 
@@ -91,143 +74,76 @@ class Looked:
 
 def take_in(session: Session, context: Context, facts: PullFacts, contacts: Sequence[ContactDetails]) -> Counts:
     """Write a slice of a page down; return what came of it, as numbers."""
-    entries = _entries(session, contacts, context.now)
-    counts = Counter(contacts=len(entries))
-    known = _relations(session, entries)
-    began = session.execute(select(Deployment.created_at)).scalar_one_or_none() or context.now
-    made = _make_linked(session, [e for e in entries.values() if _is_linked(e, known, began)], facts.seq, context.now)
-    counts["new"] = len(made)
-    known |= made
-    ordinary: list[tuple[Relation, Entry]] = []
-    for place, entry in entries.items():
-        relation = known.get(place)
-        if relation is not None and _is_ordinary(relation, entry.follower, facts.seq):
-            ordinary.append((relation, entry))
-        else:
-            counts["asked"] += _ask(session, context, facts, entry, relation)
-    _take_remarks(session, context, facts, ordinary)
-    for turn in _turns(ordinary):
+    lines = page_lines.read(session, contacts, facts.seq, context.now)
+    ours = page_lines.find_ours(session, contacts)
+    ordinary = [line for line in lines if line.is_ordinary(facts.seq)]
+    quiet = [line for line in ordinary if line.is_quiet(ours)]
+    linked = page_links.find(session, lines, context.now)
+    counts = Counter(contacts=len(lines), new=len(linked))
+    _note_quiet(session, quiet, facts.seq)
+    settled = {line.place for line in (*ordinary, *linked)}
+    for line in lines:
+        if line.place not in settled:
+            counts["asked"] += _ask(session, context, facts, line)
+    made = page_links.make(session, linked, ours, facts.seq)
+    calm = {line.place for line in quiet}
+    loud = _with_relations(session, [*(line for line in ordinary if line.place not in calm), *made])
+    page_links.open_cells(session, [relation for relation, line in loud if line.known is None], context.now)
+    _take_remarks(session, context, facts, loud)
+    for turn in _turns(loud):
         counts += _take_tags(session, context, facts, turn)
-    _mark_listed(session, [relation.id for relation in known.values()], facts.seq)
+    _mark_listed(session, [line for line in lines if line.known is not None and line.place not in calm], facts.seq)
     return counts
 
 
-def _entries(session: Session, contacts: Sequence[ContactDetails], now: datetime) -> dict[Place, Entry]:
-    """Return the page's lines by customer and member, each once; customers and members are made where new."""
-    ids = customers.ensure_many(session, list({one.external_userid: one for one in contacts}.values()), now)
-    userids = sorted({follower.userid for one in contacts for follower in one.follow_users})
-    staff_ids = staff.ensure(session, userids, now)
-    found = [
-        Entry(one, follower, ids[one.external_userid], staff_ids[follower.userid])
-        for one in contacts
-        for follower in one.follow_users
-    ]
-    return {entry.place: entry for entry in found}
-
-
-def _relations(session: Session, places: Iterable[Place]) -> dict[Place, Relation]:
-    wanted = set(places)
-    values = {"customer_ids": sorted({customer_id for customer_id, _ in wanted})}
+def _with_relations(session: Session, lines: Sequence[Line]) -> list[tuple[Relation, Line]]:
+    """Return the lines with their relations as objects."""
+    if not lines:
+        return []
+    values = {"customer_ids": sorted({line.customer_id for line in lines})}
     # Columns of relations are written past the session here: what it has loaded before may be old.
     rows = session.execute(OF_CUSTOMERS, values, execution_options={"populate_existing": True}).scalars()
     found = {(relation.customer_id, relation.staff_id): relation for relation in rows}
-    return {place: relation for place, relation in found.items() if place in wanted}
+    return [(found[line.place], line) for line in lines]
 
 
-def _is_linked(entry: Entry, known: Mapping[Place, Relation], began: datetime) -> bool:
-    """Return whether an unknown relation is older than this deployment, and so of the first link."""
-    return entry.place not in known and entry.follower.createtime < began
-
-
-def _make_linked(session: Session, entries: Sequence[Entry], seq: int, now: datetime) -> dict[Place, Relation]:
-    """Make the relations that the first link finds; each begins with the look that found it."""
-    if not entries:
-        return {}
-    states = {entry.follower.state for entry in entries if entry.follower.state}
-    channels = dict(session.execute(select(Channel.state, Channel.id).where(Channel.state.in_(states))).all())
-    rows = [
-        {
-            "customer_id": entry.customer_id,
-            "staff_id": entry.staff_id,
-            "half": False,
-            "add_way": entry.follower.add_way,
-            "state": entry.follower.state[: relations.MAX_STATE] if entry.follower.state else None,
-            "channel_id": channels.get(entry.follower.state or ""),
-            "opened_at": entry.follower.createtime,
-            "epoch_at": entry.follower.createtime,
-            "linked": True,
-            "life_seq": seq,
-            "seen_seq": 0,
-            "listed_seq": seq,
-            "absent_seq": 0,
-            "dirty_gen": 0,
-            "pulled_gen": 0,
-            "parted": [],
-            "source_known": False,
-            **remarks.columns(entry.follower, entry.contact.name),
-        }
-        for entry in entries
-    ]
-    insert_ignore(session, Relation, rows, ("customer_id", "staff_id"))
-    made = _relations(session, [entry.place for entry in entries])
-    _open_cells(session, list(made.values()), now)
-    return made
-
-
-def _open_cells(session: Session, made: Sequence[Relation], now: datetime) -> None:
-    """Give the new relations of customers whom we have tagged already their cells; most of them are strangers."""
-    of = [relation.customer_id for relation in made]
-    query = select(CustomerTag.customer_id).where(
-        CustomerTag.customer_id.in_(of), CustomerTag.relation_id == CUSTOMER_LEVEL, CustomerTag.wanted
-    )
-    tagged = set(session.scalars(query))
-    for relation in made:
-        if relation.customer_id in tagged:
-            cells.open_relation(session, relation, now)
-
-
-def _is_ordinary(relation: Relation, follower: FollowUser, seq: int) -> bool:
-    """Return whether the page shows the very friendship that we know, looked at no later than now."""
-    is_same = relation.lost_at is None and not relation.half and relation.epoch_at == follower.createtime
-    return is_same and relation.life_seq <= seq
-
-
-def _ask(session: Session, context: Context, facts: PullFacts, entry: Entry, relation: Relation | None) -> int:
+def _ask(session: Session, context: Context, facts: PullFacts, line: Line) -> int:
     """Have a customer looked at alone, whose friendship began, ended or began anew unheard; return 1, else 0."""
-    if relation is not None and relation.lost_at is not None and entry.follower.createtime <= relation.lost_at:
+    known = line.known
+    if known is not None and known.lost_at is not None and line.follower.createtime <= known.lost_at:
         return 0
-    if relation is None or relation.lost_at is not None:
-        alone = replace(entry.contact, follow_users=(entry.follower,))
-        sightings.take_in(session, context, entry.customer_id, alone, facts.seq, {})
-    cells.request_sync(session, context.queue, entry.customer_id)
+    if known is None or known.lost_at is not None:
+        alone = replace(line.contact, follow_users=(line.follower,))
+        sightings.take_in(session, context, line.customer_id, alone, facts.seq, {})
+    cells.request_sync(session, context.queue, line.customer_id)
     return 1
 
 
-def _take_remarks(
-    session: Session, context: Context, facts: PullFacts, ordinary: Sequence[tuple[Relation, Entry]]
-) -> None:
-    governed = remarks.governed(session, [relation.id for relation, _ in ordinary])
-    for relation, entry in ordinary:
-        name = entry.contact.name
-        if relation.id in governed or remarks.differs(relation, entry.follower, name):
-            remarks.take_in(session, context, relation, entry.follower, name, facts.seq)
+def _take_remarks(session: Session, context: Context, facts: PullFacts, loud: Sequence[tuple[Relation, Line]]) -> None:
+    if not loud:
+        return
+    governed = remarks.governed(session, [relation.id for relation, _ in loud])
+    for relation, line in loud:
+        name = line.contact.name
+        if relation.id in governed or remarks.differs(relation, line.follower, name):
+            remarks.take_in(session, context, relation, line.follower, name, facts.seq)
     session.flush()
 
 
-def _turns(ordinary: Sequence[tuple[Relation, Entry]]) -> Iterable[list[tuple[Relation, Entry]]]:
+def _turns(loud: Sequence[tuple[Relation, Line]]) -> Iterable[list[tuple[Relation, Line]]]:
     """Return the lines in turns, in none of which a customer comes twice: one relation's tags move the other's."""
-    turns: list[list[tuple[Relation, Entry]]] = []
+    turns: list[list[tuple[Relation, Line]]] = []
     met: Counter[int] = Counter()
-    for relation, entry in ordinary:
+    for relation, line in loud:
         turn = met[relation.customer_id]
         met[relation.customer_id] += 1
         if turn == len(turns):
             turns.append([])
-        turns[turn].append((relation, entry))
+        turns[turn].append((relation, line))
     return turns
 
 
-def _take_tags(session: Session, context: Context, facts: PullFacts, turn: Sequence[tuple[Relation, Entry]]) -> Counts:
+def _take_tags(session: Session, context: Context, facts: PullFacts, turn: Sequence[tuple[Relation, Line]]) -> Counts:
     """Merge what the page shows of these relations, and write down what is more than a confirmation."""
     observed = _observed(session, turn)
     units = look_units.load_many(session, [(relation, observed[relation.id]) for relation, _ in turn])
@@ -243,7 +159,7 @@ def _take_tags(session: Session, context: Context, facts: PullFacts, turn: Seque
         if any(found.skipped for found in merges.values()):
             counts["asked"] += 1
             cells.request_sync(session, context.queue, relation.customer_id)
-        elif _is_at_rest(units[relation.id].values(), merges):
+        elif is_at_rest(units[relation.id].values(), merges):
             at_rest.append(relation)
         else:
             work.append(Looked(relation, units[relation.id], merges))
@@ -254,18 +170,18 @@ def _take_tags(session: Session, context: Context, facts: PullFacts, turn: Seque
     return counts
 
 
-def _observed(session: Session, turn: Sequence[tuple[Relation, Entry]]) -> dict[int, set[int]]:
+def _observed(session: Session, turn: Sequence[tuple[Relation, Line]]) -> dict[int, set[int]]:
     """Return our tags that the page shows, by relation; what is not in our library is left out."""
-    wecom_ids = {wecom_id for _, entry in turn for wecom_id in entry.follower.tag_ids}
+    wecom_ids = {wecom_id for _, line in turn for wecom_id in line.follower.tag_ids}
     query = select(Tag.wecom_tag_id, Tag.id).where(Tag.wecom_tag_id.in_(wecom_ids))
     ours = dict(session.execute(query).all()) if wecom_ids else {}
     return {
-        relation.id: {ours[wecom_id] for wecom_id in entry.follower.tag_ids if wecom_id in ours}
-        for relation, entry in turn
+        relation.id: {ours[wecom_id] for wecom_id in line.follower.tag_ids if wecom_id in ours}
+        for relation, line in turn
     }
 
 
-def _is_at_rest(units: Iterable[LookUnit], merges: Mapping[UnitKey, Merge]) -> bool:
+def is_at_rest(units: Iterable[LookUnit], merges: Mapping[UnitKey, Merge]) -> bool:
     """Return whether the page only confirms: writing the units down would change nothing but their numbers."""
     if any(found.adopted is not None or found.notes or found.confirmed for found in merges.values()):
         return False
@@ -307,7 +223,7 @@ def _carry_out(session: Session, context: Context, facts: PullFacts, work: Seque
     looks.settle(session, [(one.relation, list(fresh[one.relation.id].values())) for one in work], seen, context.now)
     confirmed = [unit for one in work for unit in fresh[one.relation.id].values() if _was_confirmed(one.merges, unit)]
     looks.confirm(session, confirmed, seen, context.now)
-    session.connection().execute(SEE, {"relation_ids": ids, "seen_seq": seen})
+    session.connection().execute(SEE, {"relation_ids": ids, "seen": seen})
     taken = [Item("adopted", str(id_), id_, {"tag_ids": [c.tag_id for c in found]}) for id_, found in changes.items()]
     run_items.add(session, facts.run_id, [item for item in taken if item.detail["tag_ids"]])
     return len(everything)
@@ -325,18 +241,36 @@ def _was_confirmed(merges: Mapping[UnitKey, Merge], unit: LookUnit) -> bool:
     return unit.key in merges and merges[unit.key].confirmed
 
 
+def _note_quiet(session: Session, quiet: Sequence[Line], seq: int) -> None:
+    """Note that these lines have changed nothing, so that no older look is believed any more."""
+    if not quiet:
+        return
+    ids = [line.known.relation_id for line in quiet]
+    seen = sequence.draw(session)
+    session.connection().execute(SEE_AND_LIST, {"relation_ids": ids, "seen": seen, "seq": seq})
+    with_cells = [line for line in quiet if line.known.cells]
+    if with_cells:
+        _see_cells(session, [(line.customer_id, line.known.relation_id) for line in with_cells], seen)
+
+
 def _note_seen(session: Session, at_rest: Sequence[Relation], *, with_cells: bool) -> None:
     """Note that nothing has changed, so that no older look is believed any more."""
     if not at_rest:
         return
     seen = sequence.draw(session)
-    ids = [relation.id for relation in at_rest]
-    session.connection().execute(SEE, {"relation_ids": ids, "seen_seq": seen})
+    session.connection().execute(SEE, {"relation_ids": [relation.id for relation in at_rest], "seen": seen})
     if with_cells:
-        cells_of = {"customer_ids": [relation.customer_id for relation in at_rest], "relation_ids": ids}
-        session.connection().execute(SEE_CELLS, {**cells_of, "seen_seq": seen, "touched_seq": seen})
+        _see_cells(session, [(relation.customer_id, relation.id) for relation in at_rest], seen)
 
 
-def _mark_listed(session: Session, relation_ids: Sequence[int], seq: int) -> None:
-    if relation_ids:
-        session.connection().execute(LIST, {"relation_ids": list(relation_ids), "listed_seq": seq})
+def _see_cells(session: Session, of: Sequence[tuple[int, int]], seen: int) -> None:
+    """Number the cells of these customers' relations as just looked at."""
+    customer_ids, relation_ids = zip(*of, strict=True)
+    values = {"customer_ids": customer_ids, "relation_ids": relation_ids, "seen": seen}
+    session.connection().execute(SEE_CELLS, values)
+
+
+def _mark_listed(session: Session, lines: Sequence[Line], seq: int) -> None:
+    if lines:
+        ids = [line.known.relation_id for line in lines if line.known is not None]
+        session.connection().execute(LIST, {"relation_ids": ids, "seq": seq})

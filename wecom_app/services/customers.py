@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
@@ -16,7 +17,14 @@ CUSTOMER_TYPES = ("wechat", "wecom")
 CUSTOMER = Customer.__table__
 ID = select(CUSTOMER.c.id).where(CUSTOMER.c.external_userid == bindparam("external_userid"))
 LOCKED_ID = ID.with_for_update()
-KNOWN = select(CUSTOMER).where(CUSTOMER.c.external_userid.in_(bindparam("external_userids", expanding=True)))
+LOCKED = (
+    select(CUSTOMER.c.id)
+    .where(CUSTOMER.c.external_userid.in_(bindparam("external_userids", expanding=True)))
+    .order_by(CUSTOMER.c.id)
+    .with_for_update()
+)
+DETAILS_OF = attrgetter("name", "type", "avatar", "gender", "unionid", "corp_name")
+"""The columns that `_details` writes, in its order."""
 RELATION = select(Relation).where(
     Relation.customer_id == bindparam("customer_id"), Relation.staff_id == bindparam("staff_id")
 )
@@ -64,34 +72,30 @@ def ensure(session: Session, external_userid: str, now: datetime) -> int:
     return int(found)
 
 
-def ensure_many(session: Session, found: Sequence[ContactDetails], now: datetime) -> dict[str, int]:
-    """Return the customers' ids, locked in order of id; new ones are made, details that changed are written.
+def lock_known(session: Session, external_userids: Sequence[str]) -> None:
+    """Lock those of the customers whom we know, in order of id; what is read after that stays as it is."""
+    if session.get_bind().dialect.name != "sqlite":
+        session.connection().execute(LOCKED, {"external_userids": list(external_userids)})
 
-    `found` names each customer once.
-    """
-    values = {details.external_userid: _details(details) for details in found}
-    known = _known(session, list(values))
-    new = [
-        {"external_userid": userid, **values[userid], "version": 0, "created_at": now, "details_at": now}
-        for userid in sorted(values.keys() - known.keys())
+
+def add_many(session: Session, found: Sequence[ContactDetails], now: datetime) -> None:
+    """Make customers who are new, each named once; one whom another process has made meanwhile stays as he is."""
+    rows = [
+        {"external_userid": details.external_userid, **_details(details), "version": 0, "created_at": now}
+        for details in sorted(found, key=lambda one: one.external_userid)
     ]
-    insert_ignore(session, Customer, new, ("external_userid",))
-    if new:
-        known |= _known(session, [row["external_userid"] for row in new])
-    lock(session, [row["id"] for row in known.values()])
+    insert_ignore(session, Customer, [{**row, "details_at": now} for row in rows], ("external_userid",))
+
+
+def renew(session: Session, found: Sequence[tuple[Any, ContactDetails]], now: datetime) -> None:
+    """Write down what WeCom says of customers where it differs from their rows, which are locked."""
     changed = [
-        {"customer_id": row["id"], **values[userid], "details_at": now}
-        for userid, row in known.items()
-        if row["details_at"] is None or any(row[name] != value for name, value in values[userid].items())
+        {"customer_id": row.customer_id, **_details(details), "details_at": now}
+        for row, details in found
+        if row.details_at is None or DETAILS_OF(row) != tuple(_details(details).values())
     ]
     if changed:
         session.connection().execute(CHANGE, changed)
-    return {userid: row["id"] for userid, row in known.items()}
-
-
-def _known(session: Session, external_userids: Sequence[str]) -> dict[str, dict[str, Any]]:
-    rows = session.connection().execute(KNOWN, {"external_userids": list(external_userids)}).mappings()
-    return {row["external_userid"]: dict(row) for row in rows}
 
 
 def find_id(session: Session, external_userid: str) -> int | None:

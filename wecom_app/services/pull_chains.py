@@ -6,9 +6,10 @@ Called by `pulls`, in the transaction that takes a page in.
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.errors import WeComError
@@ -25,8 +26,54 @@ MOST_RESTARTS = 2
 UNLICENSED = "这位成员没有许可（701008），他的客户读不到，保持原样"
 IN_CIRCLES = "企业微信的翻页位置重复，这些成员的客户没有读完；请稍后重新同步"
 
+CHAIN = SyncChain.__table__
+PLACE = (
+    select(
+        CHAIN.c.run_id,
+        CHAIN.c.number,
+        CHAIN.c.userids,
+        CHAIN.c.cursor,
+        CHAIN.c.landmark,
+        CHAIN.c.pages,
+        CHAIN.c.counts,
+        CHAIN.c.asked_library,
+        SyncRun.change_set_id,
+    )
+    .join(SyncRun, SyncRun.id == CHAIN.c.run_id)
+    .where(
+        CHAIN.c.run_id == bindparam("run_id"),
+        CHAIN.c.number == bindparam("number"),
+        CHAIN.c.state == "open",
+        SyncRun.state == "running",
+    )
+)
+THIS = update(SyncChain).where(CHAIN.c.run_id == bindparam("of_run"), CHAIN.c.number == bindparam("of_number"))
+LIBRARY_READ = THIS.values(asked_library=True)
+MOVE_ON = THIS.where(
+    CHAIN.c.state == "open",
+    func.coalesce(CHAIN.c.cursor, "") == bindparam("from_cursor"),
+    exists(select(SyncRun.id).where(SyncRun.id == bindparam("of_run"), SyncRun.state == "running")),
+).values({name: bindparam(name) for name in ("state", "cursor", "landmark", "pages", "counts")})
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a chain stands: the page that `cursor` leads to is to be read next."""
+
+    run_id: int
+    number: int
+    userids: list[str]
+    cursor: str | None
+    landmark: str | None
+    pages: int
+    counts: Mapping[str, Any]
+    asked_library: bool
+    change_set_id: int | None
+    """The parent of the change sets that the run makes."""
+
 
 def begin(session: Session, runtime: Runtime, run_id: int, userids: Sequence[str]) -> None:
+    """Cut the members into chains, and have the first page of each read."""
     size = min(MOST_IN_CHAIN, max(1, math.ceil(len(userids) / CHAINS)))
     parts = [list(userids[first : first + size]) for first in range(0, len(userids), size)]
     session.add_all(
@@ -39,56 +86,56 @@ def begin(session: Session, runtime: Runtime, run_id: int, userids: Sequence[str
         finish_if_read(session, runtime, run_id)
 
 
-def open_chain(session: Session, run_id: int, number: int) -> SyncChain | None:
-    """Return the chain; None where it or its run is over or stopped."""
-    query = (
-        select(SyncChain)
-        .join(SyncRun, SyncRun.id == SyncChain.run_id)
-        .where(
-            SyncChain.run_id == run_id,
-            SyncChain.number == number,
-            SyncChain.state == "open",
-            SyncRun.state == "running",
-        )
-    )
-    return session.execute(query).scalar_one_or_none()
+def find_place(session: Session, run_id: int, number: int) -> Place | None:
+    """Return where a chain stands; None where it or its run is over or stopped."""
+    row = session.connection().execute(PLACE, {"run_id": run_id, "number": number}).one_or_none()
+    return None if row is None else Place(**row._mapping)
+
+
+def note_library_read(session: Session, place: Place) -> None:
+    """Note that the library was read again because of a page: once a chain is enough."""
+    session.connection().execute(LIBRARY_READ, {"of_run": place.run_id, "of_number": place.number})
 
 
 def move_on(
-    session: Session,
-    runtime: Runtime,
-    run_id: int,
-    number: int,
-    cursor: str | None,
-    page: ContactPage,
-    counts: Counter[str],
-) -> None:
-    """Keep the next cursor and ask for its page; at the chain's end see whether it was the last."""
-    chain = open_chain(session, run_id, number)
-    if chain is None or chain.cursor != cursor:
-        return
-    unread = list(page.unlicensed_userids)
-    known: list[str] = chain.counts.get("unread", [])
-    chain.counts = {**Counter(_numbers(chain.counts)) + counts, "unread": sorted({*known, *unread})}
-    run_items.add(session, run_id, [Item("unreadable", one, detail={"reason": UNLICENSED}) for one in unread])
-    chain.pages += 1
-    runtime.metrics.sync_drift.labels("adopted").inc(counts["adopted"])
-    if page.next_cursor is None:
-        chain.state = "done"
-        session.flush()
-        finish_if_read(session, runtime, run_id)
-    elif page.next_cursor == chain.landmark:
-        _start_again(session, runtime, chain, IN_CIRCLES)
-    else:
-        chain.cursor = page.next_cursor
+    session: Session, runtime: Runtime, place: Place, page: ContactPage, counts: Counter[str], *, ask: bool
+) -> bool:
+    """Keep the next cursor, and have its page read if `ask`; return whether there is a next page to read.
+
+    Where the chain has moved meanwhile, or its run was stopped, nothing is kept. At the chain's end it is seen to
+    whether it was the last.
+    """
+    unread, following = list(page.unlicensed_userids), page.next_cursor
+    goes_round = following is not None and following == place.landmark
+    known = {name: found for name, found in place.counts.items() if isinstance(found, int)}
+    values = {
+        "state": "done" if following is None else "open",
+        "cursor": place.cursor if following is None or goes_round else following,
         # A landmark at every power of two is enough to meet any circle again.
-        if chain.pages & (chain.pages - 1) == 0:
-            chain.landmark = page.next_cursor
-        runs.enqueue_page(session, runtime.queue, run_id, number)
+        "landmark": place.landmark if place.pages & (place.pages + 1) else following,
+        "pages": place.pages + 1,
+        "counts": {**Counter(known) + counts, "unread": sorted({*place.counts.get("unread", ()), *unread})},
+    }
+    where = {"of_run": place.run_id, "of_number": place.number, "from_cursor": place.cursor or ""}
+    if session.connection().execute(MOVE_ON, {**values, **where}).rowcount == 0:
+        return False
+    run_items.add(session, place.run_id, [Item("unreadable", one, detail={"reason": UNLICENSED}) for one in unread])
+    runtime.metrics.sync_drift.labels("adopted").inc(counts["adopted"])
+    if following is None:
+        finish_if_read(session, runtime, place.run_id)
+    elif goes_round:
+        _start_again(session, runtime, session.get_one(SyncChain, (place.run_id, place.number)), IN_CIRCLES)
+    elif ask:
+        runs.enqueue_page(session, runtime.queue, place.run_id, place.number)
+    return following is not None and not goes_round
 
 
-def _numbers(counts: Mapping[str, Any]) -> dict[str, int]:
-    return {name: number for name, number in counts.items() if isinstance(number, int)}
+def _open_chain(session: Session, place: Place) -> SyncChain | None:
+    """Return the chain if it is still there, and its run going on."""
+    found = find_place(session, place.run_id, place.number)
+    if found is None or found.cursor != place.cursor:
+        return None
+    return session.get_one(SyncChain, (place.run_id, place.number))
 
 
 def _start_again(session: Session, runtime: Runtime, chain: SyncChain, reason: str) -> None:
@@ -105,24 +152,24 @@ def _start_again(session: Session, runtime: Runtime, chain: SyncChain, reason: s
     finish_if_read(session, runtime, chain.run_id)
 
 
-def refused(runtime: Runtime, run_id: int, number: int, cursor: str | None, error: WeComError) -> None:
+def refused(runtime: Runtime, place: Place, error: WeComError) -> None:
     """Find the member whom WeCom refuses by halving the chain: the others are read, he is shown as unreadable."""
     with runtime.write() as session:
-        run = runs.locked(session, run_id)
-        chain = open_chain(session, run_id, number)
-        if chain is None or chain.cursor != cursor:
+        run = runs.locked(session, place.run_id)
+        chain = _open_chain(session, place)
+        if chain is None:
             return
         reason = f"{error.message}（{error.errcode}）"
-        if cursor is not None:
+        if place.cursor is not None:
             _start_again(session, runtime, chain, reason)
         elif len(chain.userids) > 1:
             _halve(session, runtime, chain)
         else:
             chain.state, chain.error = "failed", reason[:300]
             run.counts = {**run.counts, "unreadable": run.counts.get("unreadable", 0) + 1}
-            run_items.add(session, run_id, [Item("unreadable", chain.userids[0], detail={"reason": reason})])
+            run_items.add(session, run.id, [Item("unreadable", chain.userids[0], detail={"reason": reason})])
             session.flush()
-            finish_if_read(session, runtime, run_id)
+            finish_if_read(session, runtime, run.id)
 
 
 def _halve(session: Session, runtime: Runtime, chain: SyncChain) -> None:

@@ -15,11 +15,15 @@ from wecom_app.models import ChangeSet, Relation, Staff, SyncRun
 from wecom_app.services import bulk_looks, first_link, library, pull_chains, run_ends, run_items, runs, sequence
 from wecom_app.services.bulk_looks import PullFacts
 from wecom_app.services.ports import ContactPage, JobArgs
+from wecom_app.services.pull_chains import Place
 from wecom_app.services.run_items import Item
 from wecom_app.services.runtime import Runtime
 
 PAGE_SLICE = 100
 """Lines of a page taken in by one write transaction: a page of WeCom's has no more."""
+PAGES, MOST_S = 8, 2.0
+"""Pages, and seconds, after which a job leaves the rest of its chain to another: to claim and to end a job costs about
+as much as taking a page in, but a lane's other jobs are to have their turn."""
 NO_LICENCE = 701008
 """None of the members asked about has a licence."""
 EMPTY_LIST = "企业微信返回的成员名单是空的，没有改动任何数据；请检查应用的可见范围与“客户联系”权限，然后重新同步"
@@ -84,44 +88,50 @@ def _live_by_member(session: Session) -> dict[str, int]:
 
 
 def take_page(runtime: Runtime, args: JobArgs) -> None:
-    """Read the next page of a chain and take it in; the cursor moves in the last slice's transaction."""
+    """Read the next pages of a chain and take them in; the cursor moves in the transaction of a page's last lines."""
     run_id, number = int(args["run_id"]), int(args["number"])
-    with runtime.write() as session:
-        chain = pull_chains.open_chain(session, run_id, number)
-        if chain is None:
+    until = runtime.clock.monotonic() + MOST_S
+    for left in reversed(range(PAGES)):
+        is_last = left == 0 or runtime.clock.monotonic() >= until
+        if not _take_next(runtime, run_id, number, is_last=is_last):
             return
-        change_set_id = session.execute(select(SyncRun.change_set_id).where(SyncRun.id == run_id)).scalar_one()
-        facts = PullFacts(run_id, change_set_id, sequence.draw_alone(session))
-        userids, cursor = list(chain.userids), chain.cursor
+
+
+def _take_next(runtime: Runtime, run_id: int, number: int, *, is_last: bool) -> bool:
+    """Read one page and take it in; return whether this job is to read the next: another one does after the last."""
+    with sequence.looking(runtime) as (session, seq):
+        place = pull_chains.find_place(session, run_id, number)
+    if place is None:
+        return False
     try:
-        page = runtime.wecom.list_contacts(userids, cursor)
+        page = runtime.wecom.list_contacts(place.userids, place.cursor)
     except WeComError as error:
         if isinstance(error, WeComGone | WeComRejected) or error.errcode == NO_LICENCE:
-            pull_chains.refused(runtime, run_id, number, cursor, error)
+            pull_chains.refused(runtime, place, error)
         else:
             run_ends.note_or_fail(runtime, run_id, error)
-        return
+        return False
     runtime.crash_point("pull.after_page")
-    _read_unknown(runtime, run_id, number, page)
-    counts = Counter[str]()
+    _read_unknown(runtime, place, page)
+    facts, counts = PullFacts(run_id, place.change_set_id, seq), Counter[str]()
     for first in range(0, max(1, len(page.contacts)), PAGE_SLICE):
         with runtime.write() as session:
             part = page.contacts[first : first + PAGE_SLICE]
             counts += bulk_looks.take_in(session, library.context(runtime), facts, part) if part else Counter()
             if first + PAGE_SLICE >= len(page.contacts):
-                pull_chains.move_on(session, runtime, run_id, number, cursor, page, counts)
+                goes_on = pull_chains.move_on(session, runtime, place, page, counts, ask=is_last)
                 runtime.crash_point("pull.before_commit")
         runtime.crash_point("pull.after_slice")
+    return goes_on and not is_last
 
 
-def _read_unknown(runtime: Runtime, run_id: int, number: int, page: ContactPage) -> None:
+def _read_unknown(runtime: Runtime, place: Place, page: ContactPage) -> None:
     """Read the library again, once a chain, where the page shows tags that we have not got."""
+    if place.asked_library or not any(one.tag_ids for contact in page.contacts for one in contact.follow_users):
+        return
     with runtime.read() as session:
-        chain = pull_chains.open_chain(session, run_id, number)
-        if chain is None or chain.asked_library or library.knows(session, *page.contacts):
+        if library.knows(session, *page.contacts):
             return
     library.pull(runtime, {})
     with runtime.write() as session:
-        chain = pull_chains.open_chain(session, run_id, number)
-        if chain is not None:
-            chain.asked_library = True
+        pull_chains.note_library_read(session, place)

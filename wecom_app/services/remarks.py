@@ -7,7 +7,7 @@ every look, and `challenge` where WeCom tells of an edit. An answer of WeCom's c
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -32,6 +32,19 @@ GOVERNING = ("pending", "sent", "failed")
 WECOM_WINS = "企业微信中有更新的修改，已采用"
 ENDED = "好友关系已解除"
 NAMES = {"remark": "备注", "description": "描述", "company": "企业", "phones": "电话"}
+
+
+class Noted(Protocol):
+    """A relation, or a row of its columns, with what its member has noted."""
+
+    @property
+    def remark(self) -> str | None: ...
+    @property
+    def description(self) -> str | None: ...
+    @property
+    def remark_company(self) -> str | None: ...
+    @property
+    def remark_mobiles(self) -> list[Any] | None: ...
 
 
 @dataclass(frozen=True)
@@ -106,7 +119,7 @@ def take_in(
         _settle(session, context, relation, row, observed)
 
 
-def differs(relation: Relation, follower: FollowUser, customer_name: str) -> bool:
+def differs(relation: Noted, follower: FollowUser, customer_name: str) -> bool:
     """Return whether WeCom shows something else than stands here."""
     return _there(follower, customer_name) != _here(relation, customer_name)
 
@@ -275,7 +288,7 @@ def _request(session: Session, queue: JobQueue, relation_id: int) -> None:
     )
 
 
-def _here(relation: Relation, customer_name: str) -> dict[str, Part]:
+def _here(relation: Noted, customer_name: str) -> dict[str, Part]:
     """Return the parts as they stand here; WeCom gives the customer's own name where no remark is written."""
     return {
         "remark": "" if relation.remark in (None, customer_name) else str(relation.remark),

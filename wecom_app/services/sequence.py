@@ -4,9 +4,15 @@ A look at many customers at once draws alone instead: on PostgreSQL, where commi
 orders, it waits until everybody who holds a number has committed.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from wecom_app.services.runtime import Store
+
+_REACHED = text("SELECT value FROM counter WHERE name = 'sync'")
 _SQLITE = text("UPDATE counter SET value = value + 1 WHERE name = 'sync' RETURNING value")
 # The lock must be held before the number is drawn: a CTE that is referred to is evaluated first. The key is our own;
 # whoever draws under a customer's lock shares it, a look at many customers has it alone.
@@ -27,3 +33,18 @@ def draw_alone(session: Session) -> int:
     if session.get_bind().dialect.name == "sqlite":
         return draw(session)
     return int(session.connection().execute(_ALONE).scalar_one())
+
+
+@contextmanager
+def looking(store: Store) -> Iterator[tuple[Session, int]]:
+    """Open a short transaction for a look at many customers, with the number that orders the look.
+
+    Whatever was committed before has at most that number, whatever is drawn later a larger one. On SQLite a number
+    is drawn in the one transaction that writes it, so that the last one committed will do, and nothing is written.
+    """
+    if store.database.is_sqlite:
+        with store.read() as session:
+            yield session, int(session.connection().execute(_REACHED).scalar_one())
+    else:
+        with store.write() as session:
+            yield session, draw_alone(session)
