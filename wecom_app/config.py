@@ -188,6 +188,8 @@ class Settings(BaseModel):
     inbox_digest_days: Days = 400
     """A callback is known again so long; then its row goes."""
     api_call_days: Days = 14
+    wecom_tag_limit: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    """Most enterprise tags of a corp; WeCom's refusal (40126) counts before it."""
     audit_days: Days = 1095
     """The audit trail is kept so long."""
     trusted_proxies: Annotated[int, Field(ge=0, le=8)] = 0

@@ -297,7 +297,7 @@ def test_a_sync_is_not_replayed_beside_a_twin_that_waits(company: Company) -> No
 
 
 def test_a_replayed_library_push_makes_the_tags_that_were_refused(company: Company) -> None:
-    company.simulator.faults.add("externalcontact/add_corp_tag", "errcode", errcode=40126)
+    company.simulator.faults.add("externalcontact/add_corp_tag", "errcode", errcode=40058)
     company.make_tags("护肤")
     (tag,) = company.get("/tags")["items"]
     assert tag["sync"]["state"] == "failed"

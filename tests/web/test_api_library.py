@@ -88,12 +88,19 @@ def test_what_others_made_keeps_its_name_and_takes_an_alias(company: Company) ->
     assert company.simulator.calls.of(EDIT) == []
 
 
-def test_when_wecom_cannot_be_reached_nothing_is_renamed_here(company: Company) -> None:
+def test_a_rename_made_while_wecom_is_down_is_kept_shown_as_pending_and_told_later(company: Company) -> None:
     (key,) = company.make_tags("护肤")
-    company.simulator.faults.add(EDIT, "errcode", errcode=-1)
-    answer = company.client.patch(f"/api/v1/tags/{key}", json={"name": "护肤品"}, headers=company.headers)
-    assert answer.status_code >= 500
-    assert names_in_order(company) == ["护肤"]
+    company.simulator.faults.add("externalcontact/*", "down")
+
+    renamed = call(company, "PATCH", f"/tags/{key}", {"name": "护肤品"})
+    company.settle_later(30)
+
+    assert (renamed["name"], renamed["sync"]["state"]) == ("护肤品", "pending")
+    assert names_there(company) == {"护肤"}
+    company.simulator.faults.put({})
+    company.settle_later(90)
+    assert names_there(company) == {"护肤品"}
+    assert company.get("/tags")["items"][0]["sync"]["state"] == "synced"
 
 
 def test_tags_are_put_in_order_here_and_in_wecom(company: Company) -> None:

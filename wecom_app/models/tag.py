@@ -41,7 +41,9 @@ class Mirrored:
     blocked: Mapped[str | None] = mapped_column(String(200))
     """Why WeCom does not take it as it is here; None while nothing was refused."""
     blocked_by: Mapped[str | None] = mapped_column(String(8))
-    """limit (no more tags may be made), refused or tries; None while nothing is in the way."""
+    """limit (no more tags may be made), refused, tries, or ask (a person decides); None while nothing is in the way."""
+    touched_seq: Mapped[int] = mapped_column(BigId, default=0, server_default="0")
+    """When its name or order was last edited, told or seen changed: an older list of WeCom's says nothing about it."""
     deleting_at: Mapped[datetime | None]
     """When somebody asked for its deletion at WeCom; it stays noted once that is done."""
     aliases: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")

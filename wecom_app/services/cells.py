@@ -114,7 +114,7 @@ def fan_out(
             if not pushed:
                 continue
             if unit.key.relation_id == CUSTOMER_LEVEL:
-                rows += [_cell(unit.after[tag_id], relation) for tag_id in unit.after]
+                rows += [cell(unit.after[tag_id], relation) for tag_id in unit.after]
             if relation.id not in observed_on:
                 wishes += [wish(relation, tag_id, unit.after[tag_id]["ver"], now) for tag_id in pushed]
     upsert(session, CustomerTag, rows, CELL_KEYS, overwrite=(*COPIED, "tries", "dead"))
@@ -143,7 +143,7 @@ def open_relation(session: Session, relation: Relation, now: datetime) -> None:
     upsert(
         session,
         CustomerTag,
-        [_cell(row, relation) for row in rows],
+        [cell(row, relation) for row in rows],
         CELL_KEYS,
         overwrite=(*COPIED, "tries", "dead"),
     )
@@ -213,7 +213,8 @@ def _live(session: Session, customer_ids: set[int]) -> dict[int, list[Relation]]
     return found
 
 
-def _cell(truth: Mapping[str, Any], relation: Relation) -> dict[str, Any]:
+def cell(truth: Mapping[str, Any], relation: Relation) -> dict[str, Any]:
+    """Return the row of a cell that begins with the truth's value."""
     return {
         **truth,
         "relation_id": relation.id,

@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 
 from wecom_app.domain.definitions import Dispute
 from wecom_app.models import SyncConflict, Tag, TagGroup
-from wecom_app.services import taxonomy
+from wecom_app.services import library_recreation, sequence, tag_users, taxonomy
 from wecom_app.services.ports import JobQueue
 
 Definition = Tag | TagGroup
+USE_WORDS = {"channel": "渠道活码", "content": "内容", "bot": "机器人"}
 MAX_ALIASES = 20
 """As many as `library_edits` lets people write; the oldest goes."""
 
@@ -66,23 +67,34 @@ def uses_in(conflict: SyncConflict) -> tuple[str, ...]:
     return tuple(conflict.ours.get("uses", ()))
 
 
+def uses_of(session: Session, tags: Sequence[Tag]) -> tuple[str, ...]:
+    """Return in words what relies on these tags: how many customers, and by name whatever else."""
+    customers = tag_users.customers_with(session, [tag.id for tag in tags])
+    named = [f"{USE_WORDS.get(use.kind, use.kind)}「{use.name}」" for use in tag_users.uses_of(session, tags)]
+    return (*([f"{customers} 位客户"] if customers else []), *named)
+
+
 def settle(session: Session, queue: JobQueue, conflict: SyncConflict, *, take_theirs: bool) -> str | None:
     """Carry out a person's word; return the key of `conflicts.LEFT_WORDS` that says why it cannot be."""
     one: Definition | None = (
         session.get(Tag, conflict.tag_id) if conflict.group_id is None else session.get(TagGroup, conflict.group_id)
     )
-    if one is None or one.gone_at is not None:
-        return "gone" if take_theirs else "missing"
-    group_id = one.id if isinstance(one, TagGroup) else one.group_id
+    assert one is not None
+    if conflict.kind == Dispute.DELETION:
+        return None if take_theirs else library_recreation.request_again(session, queue, one)
+    if one.gone_at is not None:
+        return "gone"
     if take_theirs:
         refusal = _take(session, one, Dispute(conflict.kind), conflict.theirs["value"])
         if refusal is not None:
             return refusal
     else:
         _keep(one, Dispute(conflict.kind), conflict.theirs["value"])
+    one.tries, one.blocked, one.blocked_by = 0, None, None
+    one.touched_seq = sequence.draw(session)
     one.version += 1
     session.flush()
-    taxonomy.enqueue_push(session, queue, group_id)
+    taxonomy.enqueue_push(session, queue, one.id if isinstance(one, TagGroup) else one.group_id)
     return None
 
 
@@ -99,7 +111,6 @@ def _take(session: Session, one: Definition, kind: Dispute, theirs: Any) -> str 
 
 def _keep(one: Definition, kind: Dispute, theirs: Any) -> None:
     """What WeCom shows is the last agreed state now, so that ours is the only change."""
-    one.tries, one.blocked, one.blocked_by = 0, None, None
     if kind is Dispute.ORDER:
         one.base_order, one.sent_order = int(theirs), None
         return

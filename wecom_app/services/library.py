@@ -1,87 +1,90 @@
-"""The tag library between us and WeCom: what is missing there is made, what changed there is read.
+"""The tag library read from WeCom: what changed there is merged, what is gone there is buried.
 
-`push` and `pull` are jobs (lane `push`, one at a time); `confirm` asks about tags that seem to be gone, and many of
-them are buried by the job `bury_approved` only once a person has agreed.
+`pull` is a job (lane `push`, one at a time with those of `library_push`); `confirm` asks about tags that seem to be
+gone, and many of them are buried by the job `bury_approved` only once a person has agreed.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import or_, select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wecom_app.domain.keys import make_key
-from wecom_app.domain.vocabulary import PUSHED, Mirror, Owner, Scope, Selection
-from wecom_app.errors import WeComRejected, WeComTagGone, WeComUnavailable
+from wecom_app.domain.definitions import Dispute
+from wecom_app.errors import WeComTagGone, WeComUnavailable
 from wecom_app.models import SyncRunItem, Tag, TagGroup, TagOperation
-from wecom_app.services import cells, runs, taxonomy
+from wecom_app.services import (
+    cells,
+    definition_conflicts,
+    library_limits,
+    library_merge,
+    runs,
+    sequence,
+    taxonomy,
+)
 from wecom_app.services.context import Context
-from wecom_app.services.ports import ContactDetails, CorpTag, CorpTagGroup, JobArgs
+from wecom_app.services.definition_merge import Entry
+from wecom_app.services.library_merge import Listing
+from wecom_app.services.ports import ContactDetails, CorpTagGroup, JobArgs
 from wecom_app.services.runtime import Runtime
 
-NAME_EXISTS = 40071
-DEFAULT_DIMENSION = "basic_info"
-"""Where groups that were made in WeCom stand until an admin sorts them."""
+TAGS_PER_WRITE = 300
+"""Tags merged in one write transaction."""
 
 log = structlog.get_logger(__name__)
 
 
-def push(runtime: Runtime, args: JobArgs) -> None:
-    """Make a group's missing tags at WeCom; a name that stands there already is linked, never twinned."""
-    group_id = int(args["group_id"])
-    with runtime.read() as session:
-        group, missing = _missing(session, group_id)
-    if group is None or not missing:
-        return
-    standing = _standing(runtime, group)
-    if standing is not None:
-        missing = _link(runtime, group_id, standing, Owner.FOREIGN)
-    if not missing:
-        return
-    runtime.crash_point("library.before_create")
-    try:
-        made = runtime.wecom.add_corp_tags(
-            [tag.name for tag in missing],
-            group_id=standing.id if standing else None,
-            group_name=None if standing else group.name,
-        )
-    except WeComRejected as error:
-        if error.errcode == NAME_EXISTS:
-            _request_again(runtime, group_id)
-            return
-        _block(runtime, missing, f"{error.message}（{error.errcode}）")
-        raise
-    runtime.crash_point("library.after_create")
-    _link(runtime, group_id, made, Owner.OURS)
-
-
-def _request_again(runtime: Runtime, group_id: int) -> None:
-    """Somebody made the same name between our reading and our writing: read again, then link."""
-    with runtime.write() as session:
-        taxonomy.request_push(session, context(runtime), group_id)
-
-
 def pull(runtime: Runtime, _args: JobArgs) -> None:
-    """Read the whole library: the gone are buried, new groups and tags come in, names and orders follow WeCom.
+    """Read the whole library: the gone are buried, new groups and tags come in, names and orders are merged.
 
     Nothing is taken for deleted because a list does not name it: WeCom is asked about each by id. That comes
     first, since a new tag may bear the name of a deleted one.
     """
-    groups = runtime.wecom.list_corp_tags()
+    listing = read(runtime)
     with runtime.read() as session:
-        absent = _absent(session, groups)
+        absent = _absent(session, listing.groups)
     if absent:
         confirm(runtime, frozenset(absent))
-    take(runtime, groups)
-
-
-def take(runtime: Runtime, groups: Sequence[CorpTagGroup]) -> None:
-    """Write down what WeCom's list shows; what it does not name stays as it is."""
-    listed = frozenset(group.id for group in groups)
+    take(runtime, listing)
     with runtime.write() as session:
-        for group in groups:
-            _take_group(session, context(runtime), group, listed)
+        library_limits.free(session, runtime.queue, runtime.settings.wecom_tag_limit, listing.tags)
+
+
+def read(runtime: Runtime, *, urgent: bool = False, timeout_s: float | None = None) -> Listing:
+    """Return what WeCom lists now, numbered so that it never undoes what happens meanwhile."""
+    with runtime.write(urgent=urgent) as session:
+        seq = sequence.draw_alone(session)
+    return Listing(seq, runtime.wecom.list_corp_tags(urgent=urgent, timeout_s=timeout_s))
+
+
+def take(runtime: Runtime, listing: Listing) -> None:
+    """Write down what WeCom's list shows; what it does not name stays as it is. Edits of ours are asked to be told."""
+    given = context(runtime)
+    with runtime.write() as session:
+        ask(session, given, library_merge.take_groups(session, given, listing))
+    for part in _parts(listing.groups):
+        with runtime.write() as session:
+            for group in part:
+                ask(session, given, library_merge.take_tags(session, given, group, listing.seq))
+
+
+def ask(session: Session, given: Context, told: Sequence[Entry]) -> None:
+    """Have WeCom told of edits that it has not got."""
+    for group_id in sorted({entry.group.id for entry in told}):
+        taxonomy.enqueue_push(session, given.queue, group_id)
+
+
+def _parts(groups: Sequence[CorpTagGroup]) -> Iterable[list[CorpTagGroup]]:
+    part, size = list[CorpTagGroup](), 0
+    for group in groups:
+        if part and size + len(group.tags) > TAGS_PER_WRITE:
+            yield part
+            part, size = [], 0
+        part.append(group)
+        size += len(group.tags)
+    if part:
+        yield part
 
 
 @dataclass(frozen=True)
@@ -107,25 +110,69 @@ def confirm(runtime: Runtime, tag_ids: frozenset[int]) -> Fate:
     """
     with runtime.read() as session:
         rows = session.execute(
-            select(Tag.id, Tag.wecom_tag_id).where(Tag.id.in_(tag_ids), Tag.wecom_tag_id.is_not(None))
+            select(Tag.id, Tag.wecom_tag_id, Tag.deleting_at).where(Tag.id.in_(tag_ids), Tag.wecom_tag_id.is_not(None))
         ).all()
     alive = _alive(runtime, [row.wecom_tag_id for row in rows if row.wecom_tag_id])
     gone = [row.id for row in rows if row.wecom_tag_id not in alive]
-    is_held = bool(gone) and not _within_guard(runtime, len(gone))
+    # What a person here has asked to be deleted needs nobody's approval.
+    ours = {row.id for row in rows if row.deleting_at is not None}
+    foreign = [tag_id for tag_id in gone if tag_id not in ours]
+    is_held = bool(foreign) and not _within_guard(runtime, len(foreign))
     if is_held:
-        _hold(runtime, gone)
-    elif gone:
+        _hold(runtime, foreign)
+    buried = [tag_id for tag_id in gone if tag_id in ours or not is_held]
+    if buried:
         with runtime.write() as session:
-            bury(session, context(runtime), gone)
-    return Fate(frozenset(tag_ids - set(gone)), frozenset(gone if is_held else ()))
+            bury(session, context(runtime), buried)
+    return Fate(frozenset(tag_ids - set(gone)), frozenset(foreign if is_held else ()))
 
 
 def bury(session: Session, given: Context, tag_ids: Sequence[int]) -> None:
-    """Note that tags are deleted at WeCom: their marks freeze, their operations are void, nothing remakes them."""
-    session.execute(update(Tag).where(Tag.id.in_(tag_ids)).values(gone_at=given.now))
+    """Note that tags are deleted at WeCom: their marks freeze, their operations are void, nothing remakes them.
+
+    A group goes with its last tag. Where somebody here relies on one, or has edited it meanwhile, a row says so.
+    """
+    tags = session.scalars(select(Tag).where(Tag.id.in_(tag_ids), Tag.gone_at.is_(None)).order_by(Tag.id)).all()
+    for group_id in sorted({tag.group_id for tag in tags}):
+        group = session.get_one(TagGroup, group_id)
+        going = [tag for tag in tags if tag.group_id == group_id]
+        _note_deletion(session, given, group, going)
+        for tag in going:
+            tag.gone_at = given.now
+            tag.sent_name = tag.sent_order = tag.blocked = tag.blocked_by = None
+            for kind in (Dispute.NAME, Dispute.ORDER):
+                definition_conflicts.close(session, tag, kind, given.now)
+        session.flush()
+        if not _has_tags_there(session, group_id):
+            group.wecom_group_id = group.base_name = group.base_order = group.sent_name = group.sent_order = None
+    session.flush()
     cells.close_where(
         session, TagOperation.tag_id.in_(tag_ids), state="void", reason="标签已在企业微信中删除", now=given.now
     )
+
+
+def _note_deletion(session: Session, given: Context, group: TagGroup, going: Sequence[Tag]) -> None:
+    """Tell people of deletions that matter here: one row for a group that goes whole, else one for each tag."""
+    there = select(Tag.id).where(
+        Tag.group_id == group.id, Tag.wecom_tag_id.is_not(None), Tag.gone_at.is_(None), Tag.archived_at.is_(None)
+    )
+    missed = [tag for tag in going if tag.archived_at is None and tag.deleting_at is None]
+    is_whole = len(missed) > 1 and {tag.id for tag in missed}.issuperset(session.scalars(there))
+    subjects: list[tuple[Tag | TagGroup, Sequence[Tag]]] = (
+        [(group, missed)] if is_whole else [(tag, [tag]) for tag in missed]
+    )
+    for one, tags in subjects:
+        uses = definition_conflicts.uses_of(session, tags)
+        edited = any(tag.base_name is not None and tag.name != tag.base_name for tag in tags)
+        if uses or edited:
+            definition_conflicts.note(
+                session, one, Dispute.DELETION, ours=one.name, theirs=None, resolution=None, now=given.now, uses=uses
+            )
+
+
+def _has_tags_there(session: Session, group_id: int) -> bool:
+    query = select(Tag.id).where(Tag.group_id == group_id, Tag.wecom_tag_id.is_not(None), Tag.gone_at.is_(None))
+    return session.scalars(query.limit(1)).first() is not None
 
 
 def knows(session: Session, *shown: ContactDetails) -> bool:
@@ -138,151 +185,6 @@ def knows(session: Session, *shown: ContactDetails) -> bool:
 def context(runtime: Runtime) -> Context:
     """Return the context of a step that no callback caused."""
     return Context(runtime.queue, runtime.slugify, runtime.clock.now())
-
-
-def _missing(session: Session, group_id: int) -> tuple[TagGroup | None, list[Tag]]:
-    group = session.get(TagGroup, group_id)
-    if group is None or group.mirror not in PUSHED or group.gone_at or group.archived_at:
-        return None, []
-    query = select(Tag).where(
-        Tag.group_id == group_id,
-        Tag.wecom_tag_id.is_(None),
-        Tag.archived_at.is_(None),
-        Tag.gone_at.is_(None),
-        Tag.blocked.is_(None),
-    )
-    return group, list(session.execute(query.order_by(Tag.id)).scalars())
-
-
-def _standing(runtime: Runtime, group: TagGroup) -> CorpTagGroup | None:
-    """Return the group as WeCom has it now, by id or else by name."""
-    for standing in runtime.wecom.list_corp_tags():
-        if standing.id == group.wecom_group_id or (group.wecom_group_id is None and standing.name == group.name):
-            return standing
-    return None
-
-
-def _link(runtime: Runtime, group_id: int, standing: CorpTagGroup, owner: Owner) -> list[Tag]:
-    """Take over WeCom's ids by name; return the tags that it still lacks."""
-    with runtime.write() as session:
-        group = session.get(TagGroup, group_id)
-        assert group is not None
-        if group.wecom_group_id is None:
-            group.wecom_group_id, group.owner = standing.id, owner.value
-        _, missing = _missing(session, group_id)
-        by_name = {tag.name: tag for tag in standing.tags if not tag.deleted}
-        linked = []
-        for tag in missing:
-            match = by_name.get(tag.name)
-            if match is not None:
-                tag.wecom_tag_id, tag.owner, tag.position = match.id, owner.value, match.order
-                linked.append(tag.id)
-        session.flush()
-        _release_waiting(session, context(runtime), linked)
-        return [tag for tag in missing if tag.wecom_tag_id is None]
-
-
-def _release_waiting(session: Session, given: Context, tag_ids: Sequence[int]) -> None:
-    """Customers whose operations waited for these tags to exist at WeCom can be pushed now."""
-    query = select(TagOperation.customer_id).where(TagOperation.tag_id.in_(tag_ids), cells.IS_OPEN).distinct()
-    for customer_id in session.execute(query).scalars().all():
-        cells.request_sync(session, given.queue, customer_id)
-
-
-def _block(runtime: Runtime, tags: Iterable[Tag], reason: str) -> None:
-    with runtime.write() as session:
-        session.execute(update(Tag).where(Tag.id.in_([tag.id for tag in tags])).values(blocked=reason[:200]))
-
-
-def _take_group(session: Session, given: Context, standing: CorpTagGroup, listed: frozenset[str]) -> None:
-    group = session.execute(
-        select(TagGroup).where(TagGroup.wecom_group_id == standing.id)
-    ).scalar_one_or_none() or _group_by_name(session, standing, listed)
-    if group is None:
-        group = _new_group(session, given, standing)
-    if group.mirror == Mirror.NONE:
-        return
-    group.wecom_group_id, group.position = standing.id, standing.order
-    if group.name != standing.name:
-        group.name = standing.name
-    session.flush()
-    for tag in standing.tags:
-        _take_tag(session, given, group, tag)
-
-
-def _group_by_name(session: Session, standing: CorpTagGroup, listed: frozenset[str]) -> TagGroup | None:
-    """Return our group of this name, unless WeCom has it under another id.
-
-    A group goes with its last tag: made anew it has another id, and is the same group to us.
-    """
-    return session.execute(
-        select(TagGroup).where(
-            TagGroup.name == standing.name,
-            or_(TagGroup.wecom_group_id.is_(None), TagGroup.wecom_group_id.not_in(listed)),
-            TagGroup.archived_at.is_(None),
-            TagGroup.gone_at.is_(None),
-        )
-    ).scalar_one_or_none()
-
-
-def _new_group(session: Session, given: Context, standing: CorpTagGroup) -> TagGroup:
-    prefix = DEFAULT_DIMENSION
-    group = TagGroup(
-        key=make_key(prefix, given.slugify(standing.name), taxonomy.taken_keys(session, TagGroup, prefix)),
-        name=standing.name,
-        dimension=DEFAULT_DIMENSION,
-        selection=Selection.MULTI.value,
-        scope=Scope.CUSTOMER.value,
-        mirror=Mirror.TWO_WAY.value,
-        owner=Owner.FOREIGN.value,
-        wecom_group_id=standing.id,
-        position=standing.order,
-        created_at=given.now,
-    )
-    session.add(group)
-    session.flush()
-    return group
-
-
-def _take_tag(session: Session, given: Context, group: TagGroup, standing: CorpTag) -> None:
-    tag = session.execute(select(Tag).where(Tag.wecom_tag_id == standing.id)).scalar_one_or_none()
-    if tag is None:
-        namesake = _tag_by_name(session, group, standing)
-        if namesake is not None and namesake.wecom_tag_id is not None:
-            # A deleted tag holds the name until its burial is approved.
-            log.warning("library.name_held", wecom_tag_id=standing.id)
-            return
-        tag = namesake or _new_tag(session, given, group, standing)
-        tag.wecom_tag_id = standing.id
-    tag.position = standing.order
-    tag.name = standing.name
-    session.flush()
-
-
-def _tag_by_name(session: Session, group: TagGroup, standing: CorpTag) -> Tag | None:
-    return session.execute(
-        select(Tag).where(
-            Tag.group_id == group.id,
-            Tag.name == standing.name,
-            Tag.archived_at.is_(None),
-            Tag.gone_at.is_(None),
-        )
-    ).scalar_one_or_none()
-
-
-def _new_tag(session: Session, given: Context, group: TagGroup, standing: CorpTag) -> Tag:
-    tag = Tag(
-        key=make_key(group.key, given.slugify(standing.name), taxonomy.taken_keys(session, Tag, group.key)),
-        group_id=group.id,
-        name=standing.name,
-        owner=Owner.FOREIGN.value,
-        wecom_tag_id=standing.id,
-        position=standing.order,
-        created_at=given.now,
-    )
-    session.add(tag)
-    session.flush()
-    return tag
 
 
 def _absent(session: Session, groups: Iterable[CorpTagGroup]) -> list[int]:

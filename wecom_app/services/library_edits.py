@@ -1,7 +1,7 @@
 """Groups and tags edited, archived and brought back, in the caller's transaction.
 
-Called by the console, the API and the import. A name or an order that WeCom has of ours is changed there
-first, by `services.library_calls`, so that no pull can turn an edit back.
+Called by the console, the API and the import. A name that WeCom has of ours is told there by the library's job,
+which merges first what somebody there has changed meanwhile.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from wecom_app.domain.definitions import Policy
 from wecom_app.domain.vocabulary import (
     PUSHED,
     SOURCE_GROUP_NAME,
@@ -23,7 +24,7 @@ from wecom_app.domain.vocabulary import (
 )
 from wecom_app.errors import Conflict, InvalidInput, NotFound, StaleEdit
 from wecom_app.models import CustomerTag, Tag, TagGroup
-from wecom_app.services import dimensions, tag_users, taxonomy
+from wecom_app.services import dimensions, sequence, tag_users, taxonomy
 from wecom_app.services.context import Context
 
 MAX_DESCRIPTION, MAX_DEFINITION, MAX_ALIASES, MAX_TTL_DAYS = 300, 500, 20, 3650
@@ -45,6 +46,8 @@ class GroupChanges(TypedDict, total=False):
     selection: Selection
     scope: Scope
     mirror: Mirror
+    conflict_policy: Policy
+    aliases: Sequence[str]
 
 
 class TagChanges(TypedDict, total=False):
@@ -77,16 +80,13 @@ def edit_group(
         return group
     check_group(session, group, values)
     was_pushed = _is_pushed(group)
-    for name, value in values.items():
-        setattr(group, name, value)
-    group.version += 1
-    session.flush()
-    if _is_pushed(group) and not was_pushed:
+    _write(session, group, values)
+    if _is_pushed(group) and (not was_pushed or "name" in values):
         taxonomy.request_push(session, context, group.id)
     return group
 
 
-def edit_tag(session: Session, key: str, changes: TagChanges, version: int | None = None) -> Tag:
+def edit_tag(session: Session, context: Context, key: str, changes: TagChanges, version: int | None = None) -> Tag:
     """Change a tag; raise NotFound, StaleEdit, InvalidInput, NameTaken or Conflict."""
     tag, group = find_tag(session, key, lock=True)
     check_version(tag, version)
@@ -94,23 +94,41 @@ def edit_tag(session: Session, key: str, changes: TagChanges, version: int | Non
     if not values:
         return tag
     check_tag(session, tag, group, values)
-    for name, value in values.items():
-        setattr(tag, name, value)
+    _write(session, tag, values)
     if tag.lifecycle == Lifecycle.ACTIVE:
         tag.replaced_by = None
-    tag.version += 1
     session.flush()
+    if "name" in values and _is_pushed(group):
+        taxonomy.request_push(session, context, group.id)
     return tag
+
+
+def _write(session: Session, one: Tag | TagGroup, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(one, name, value)
+    one.version += 1
+    if "name" in values:
+        one.touched_seq = sequence.draw(session)
+        forget_failure(one)
+    session.flush()
+
+
+def forget_failure(one: Tag | TagGroup) -> None:
+    """What WeCom said of an older edit says nothing of the next; what waits for room or a person goes on waiting."""
+    if one.blocked_by in ("refused", "tries"):
+        one.blocked, one.blocked_by, one.tries = None, None, 0
 
 
 def check_group(session: Session, group: TagGroup, values: Mapping[str, Any]) -> None:
     """Raise what speaks against an edit of a group."""
     check_texts(values)
     if "name" in values:
-        _check_owner(group)
+        _check_owner(group, group)
         taxonomy.free_group_name(session, values["name"])
     if "name" in values or values.get("lifecycle", Lifecycle.ACTIVE) != Lifecycle.ACTIVE:
         _check_built_in(group)
+    if "aliases" in values:
+        _check_aliases(values["aliases"])
     if "dimension" in values:
         dimensions.get(session, values["dimension"])
     if values.get("lifecycle") == Lifecycle.DRAFT and group.wecom_group_id is not None:
@@ -123,7 +141,7 @@ def check_tag(session: Session, tag: Tag, group: TagGroup, values: Mapping[str, 
     """Raise what speaks against an edit of a tag."""
     check_texts(values)
     if "name" in values:
-        _check_owner(tag)
+        _check_owner(tag, group)
         taxonomy.free_tag_name(session, group, values["name"])
     if "name" in values or values.get("lifecycle", Lifecycle.ACTIVE) != Lifecycle.ACTIVE:
         _check_built_in(group)
@@ -259,8 +277,10 @@ def _check_aliases(aliases: Sequence[str]) -> None:
             raise InvalidInput("别名里不能有逗号或顿号，它们用来分开别名", details={"aliases": "不能有逗号或顿号"})
 
 
-def _check_owner(one: Tag | TagGroup) -> None:
+def _check_owner(one: Tag | TagGroup, group: TagGroup) -> None:
     at_wecom = one.wecom_group_id if isinstance(one, TagGroup) else one.wecom_tag_id
+    if at_wecom is not None and group.mirror == Mirror.PULL:
+        raise Conflict(f"「{one.name}」所在的标签组以企业微信为准，名称请在企业微信里修改；这里可以加别名")
     if at_wecom is not None and one.owner == Owner.FOREIGN:
         raise Conflict(f"「{one.name}」是在企业微信后台或其他应用里建的，名称只能在那里修改；这里可以加别名")
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from wecom_app.domain.definitions import Policy
 from wecom_app.domain.vocabulary import EditableBy, Lifecycle, Mirror, Scope, Selection
 from wecom_app.errors import InvalidInput
 from wecom_app.models import Tag, TagDimension, TagGroup
@@ -45,6 +46,7 @@ class Described(Row):
     maintainer: str | None = None
     lifecycle: Lifecycle = Lifecycle.ACTIVE
     ttl_days: int | None = None
+    aliases: list[str] = []
 
     @field_validator("description", "definition")
     @classmethod
@@ -58,13 +60,18 @@ class Described(Row):
         """A cell cannot say None."""
         return None if value == "" else value
 
+    @field_validator("aliases", mode="before")
+    @classmethod
+    def from_one_cell(cls, value: Any) -> Any:
+        """Several aliases stand in one cell."""
+        return [part for part in value.split(SEPARATOR) if part.strip()] if isinstance(value, str) else value
+
     def named(self, *skip: str) -> dict[str, Any]:
         """Return the fields that the file names."""
         return {name: getattr(self, name) for name in self.model_fields_set if name not in ("line", "key", *skip)}
 
 
 class TagRow(Described):
-    aliases: list[str] = []
     replaced_by: str | None = None
 
     @model_validator(mode="before")
@@ -79,12 +86,6 @@ class TagRow(Described):
         """A cell cannot say None."""
         return None if value == "" else value
 
-    @field_validator("aliases", mode="before")
-    @classmethod
-    def from_one_cell(cls, value: Any) -> Any:
-        """Several aliases stand in one cell."""
-        return [part for part in value.split(SEPARATOR) if part.strip()] if isinstance(value, str) else value
-
 
 class GroupRow(Described):
     dimension: str
@@ -93,6 +94,7 @@ class GroupRow(Described):
     mirror: Mirror = Mirror.TWO_WAY
     sensitive: bool = False
     editable_by: EditableBy = EditableBy.EVERYBODY
+    conflict_policy: Policy = Policy.WECOM
     tags: list[TagRow] = []
 
 
@@ -298,7 +300,7 @@ def _text(cell: str) -> str:
 
 COMMON = ("key", "name", "description", "definition", "maintainer", "lifecycle", "ttl_days")
 TAG_FIELDS = (*COMMON, "aliases", "replaced_by")
-GROUP_FIELDS = (*COMMON, "selection", "scope", "mirror", "sensitive", "editable_by")
+GROUP_FIELDS = (*COMMON, "aliases", "selection", "scope", "mirror", "sensitive", "editable_by", "conflict_policy")
 COLUMNS = {
     "dimension": "维度 key",
     "dimension_name": "维度",
@@ -309,6 +311,8 @@ COLUMNS = {
     "group_mirror": "与企业微信",
     "group_sensitive": "敏感",
     "group_editable_by": "谁可以打",
+    "group_conflict_policy": "两边都改时",
+    "group_aliases": "标签组别名",
     "group_lifecycle": "标签组状态",
     "group_description": "标签组说明",
     "group_definition": "标签组口径",
@@ -327,7 +331,7 @@ COLUMNS = {
 CHOSEN = frozenset(
     f"{prefix}{name}"
     for prefix in ("", "group_")
-    for name in ("key", "lifecycle", "selection", "scope", "mirror", "sensitive", "editable_by")
+    for name in ("key", "lifecycle", "selection", "scope", "mirror", "sensitive", "editable_by", "conflict_policy")
 )
 """Columns whose empty cell says nothing rather than empties the field."""
 BY_HEADING = {**{words: name for name, words in COLUMNS.items()}, **{name: name for name in COLUMNS}}

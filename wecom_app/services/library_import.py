@@ -11,7 +11,6 @@ from typing import Any, cast
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wecom_app.domain.vocabulary import PUSHED
 from wecom_app.errors import AppError, Conflict, InvalidInput
 from wecom_app.models import Tag, TagDimension, TagGroup
 from wecom_app.services import dimensions, library_edits, taxonomy
@@ -34,6 +33,7 @@ FIELD_WORDS = {
     "selection": "单选或多选",
     "scope": "打在谁身上",
     "mirror": "与企业微信",
+    "conflict_policy": "两边都改时",
     "aliases": "别名",
     "replaced_by": "改用",
 }
@@ -145,10 +145,12 @@ class _Import:
     def _group(self, row: GroupRow) -> TagGroup:
         group = _standing_group(self.session, row)
         if group is None:
-            values = row.named("tags", "name", "dimension")
+            values = row.named("tags", "name", "dimension", "aliases")
             library_edits.check_texts(values)
             draft = GroupDraft(row.name, row.dimension, key=row.key, **values)
             group = taxonomy.create_group(self.session, self.context, draft)
+            if row.aliases:
+                library_edits.edit_group(self.session, self.context, group.key, {"aliases": row.aliases})
             self._did(row.line, "create", "group", group.name)
             return group
         if group.archived_at is not None:
@@ -157,7 +159,6 @@ class _Import:
         values = row.named("tags")
         changed = [] if self.only_add else _differing(group, values)
         if changed:
-            _refuse_renaming(group.name, changed, group.wecom_group_id if group.mirror in PUSHED else None)
             library_edits.edit_group(self.session, self.context, group.key, cast("GroupChanges", values))
             self._did(row.line, "change", "group", group.name, _words(changed))
         return group
@@ -195,13 +196,12 @@ class _Import:
         return True
 
     def _change_tag(self, meant: _Meant) -> None:
-        tag, group = library_edits.find_tag(self.session, meant.key)
+        tag, _ = library_edits.find_tag(self.session, meant.key)
         values = meant.row.named()
         changed = _differing(tag, values)
         if not changed:
             return
-        _refuse_renaming(tag.name, changed, tag.wecom_tag_id if group.mirror in PUSHED else None)
-        library_edits.edit_tag(self.session, meant.key, cast("TagChanges", values))
+        library_edits.edit_tag(self.session, self.context, meant.key, cast("TagChanges", values))
         if not meant.is_new:
             self._did(meant.line, "change", "tag", tag.name, _words(changed))
 
@@ -216,11 +216,6 @@ def _standing_group(session: Session, row: GroupRow) -> TagGroup | None:
     if found is not None and row.key is not None:
         raise Conflict(f"已有同名标签组「{found.name}」，它的 key 是 {found.key}，不是 {row.key}")
     return found
-
-
-def _refuse_renaming(name: str, changed: Sequence[str], wecom_id: str | None) -> None:
-    if "name" in changed and wecom_id is not None:
-        raise Conflict(f"「{name}」已在企业微信中，改名请在标签库页面上做，会先改企业微信里的")
 
 
 def _differing(one: Tag | TagGroup, values: Mapping[str, Any]) -> list[str]:

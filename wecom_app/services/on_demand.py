@@ -101,10 +101,10 @@ def _learn_tags(runtime: Runtime, details: ContactDetails) -> None:
         if library.knows(session, details):
             return
     try:
-        groups = runtime.wecom.list_corp_tags(urgent=True, timeout_s=LIBRARY_S)
+        listing = library.read(runtime, urgent=True, timeout_s=LIBRARY_S)
     except WeComError:
         return
-    library.take(runtime, groups)
+    library.take(runtime, listing)
 
 
 def _store(

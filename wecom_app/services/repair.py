@@ -13,8 +13,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.errors import Conflict, NotFound
-from wecom_app.models import InboxEvent, Tag
-from wecom_app.services import cells, inbox, pushes, taxonomy
+from wecom_app.models import InboxEvent
+from wecom_app.services import cells, inbox, library_retries, pushes, taxonomy
 from wecom_app.services.inbox import EventView
 from wecom_app.services.ports import CANCELLED, JobArgs, JobQueue, JobView
 from wecom_app.services.runtime import Store
@@ -165,10 +165,8 @@ def _revive_cells(session: Session, args: JobArgs) -> None:
 
 
 def _unblock_tags(session: Session, args: JobArgs) -> None:
-    """Let tags that WeCom refused to make be tried again."""
-    session.execute(
-        update(Tag).where(Tag.group_id == int(args["group_id"]), Tag.wecom_tag_id.is_(None)).values(blocked=None)
-    )
+    """Let tags that WeCom refused to take be tried again."""
+    library_retries.release(session, int(args["group_id"]))
 
 
 def _await_event(session: Session, args: JobArgs) -> None:

@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 
 from wecom_app.domain.keys import Slugify
 from wecom_app.domain.spelling import spellings, typed
-from wecom_app.domain.vocabulary import PUSHED, Lifecycle, Owner
+from wecom_app.domain.vocabulary import Lifecycle, Owner
 from wecom_app.models import Tag, TagDimension, TagGroup
-from wecom_app.services import tag_users
+from wecom_app.services import library_states, tag_users
 
 
 @dataclass(frozen=True)
@@ -70,17 +70,12 @@ def one_group(session: Session, group: TagGroup) -> TreeGroup:
     return _group(group, session.get_one(TagDimension, group.dimension).name, tags, counts)
 
 
-def sync_words(tag: Tag, group: TagGroup) -> SyncWords:
-    """Return in words how a tag stands with WeCom."""
+def sync_words(one: Tag | TagGroup, group: TagGroup) -> SyncWords:
+    """Return in words how a group or tag stands with WeCom."""
     if group.lifecycle == Lifecycle.DRAFT:
-        return SyncWords("draft", "草稿，还没有到企业微信")
-    if group.mirror not in PUSHED:
-        return SyncWords("local", "只在本系统")
-    if tag.wecom_tag_id is not None:
-        return SyncWords("synced", "已同步")
-    if tag.blocked:
-        return SyncWords("failed", f"企业微信拒绝：{tag.blocked}")
-    return SyncWords("pending", "等待推送")
+        return SyncWords("draft", library_states.WORDS["draft"])
+    found = library_states.state_of(one, group)
+    return SyncWords(found.state, found.words)
 
 
 def _rows(session: Session, wanted: Wanted) -> list[tuple[TagGroup, str]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
+from wecom_app.domain.definitions import Policy, canonical
 from wecom_app.domain.keys import is_key, make_key, stem
 from wecom_app.domain.vocabulary import (
     PUSHED,
@@ -54,6 +55,7 @@ class GroupDraft:
     definition: str = ""
     maintainer: str | None = None
     ttl_days: int | None = None
+    conflict_policy: Policy = Policy.WECOM
 
 
 def create_group(session: Session, context: Context, draft: GroupDraft) -> TagGroup:
@@ -79,6 +81,7 @@ def create_group(session: Session, context: Context, draft: GroupDraft) -> TagGr
         definition=draft.definition,
         maintainer=draft.maintainer,
         ttl_days=draft.ttl_days,
+        conflict_policy=draft.conflict_policy.value,
         created_at=context.now,
     )
     session.add(group)
@@ -225,8 +228,8 @@ def find_tags(session: Session, keys: Sequence[str]) -> dict[str, Tag]:
 
 
 def clean_name(name: str) -> str:
-    """Return the name without surrounding space; raise InvalidInput if it is empty or too long for WeCom."""
-    cleaned = name.strip()
+    """Return the name in one spelling, without outer space; raise InvalidInput if it is empty or too long for WeCom."""
+    cleaned = canonical(name)
     if not cleaned or len(cleaned) > MAX_NAME:
         raise InvalidInput(f"名称需为 1 到 {MAX_NAME} 个字")
     if any(ord(character) < 32 for character in cleaned):

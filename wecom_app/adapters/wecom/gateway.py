@@ -5,6 +5,7 @@ wechatpy's endpoint wrappers are used where they send what Tencent's pages ask f
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Any
 
 import requests
@@ -155,11 +156,18 @@ class Gateway(MessageCalls, SignInGatewayCalls, TicketCalls):
         return tuple(answers.tag_group(group) for group in self._reader(apis.TAGS, answer).children("tag_group"))
 
     def add_corp_tags(
-        self, tag_names: Sequence[str], *, group_id: str | None = None, group_name: str | None = None
+        self,
+        tag_names: Sequence[str],
+        *,
+        orders: Sequence[int] = (),
+        group_id: str | None = None,
+        group_name: str | None = None,
+        group_order: int | None = None,
     ) -> CorpTagGroup:
         """Create tags in a group, made if it is new; an existing name is refused (40071)."""
-        tags = [{"name": name} for name in tag_names]
-        data = _given(group_id=group_id, group_name=group_name, tag=tags)
+        tags = [_given(name=name, order=order) for name, order in zip_longest(tag_names, orders)]
+        order = group_order if group_id is None else None
+        data = _given(group_id=group_id, group_name=group_name, order=order, tag=tags)
         return answers.tag_group(self._read(apis.ADD_TAGS, data).child("tag_group"))
 
     def edit_corp_tag(self, wecom_id: str, *, name: str | None = None, order: int | None = None) -> None:

@@ -72,7 +72,13 @@ class WeCom(AppMessages, SdkTickets, SignInCalls, Protocol):
         ...
 
     def add_corp_tags(
-        self, tag_names: Sequence[str], *, group_id: str | None = None, group_name: str | None = None
+        self,
+        tag_names: Sequence[str],
+        *,
+        orders: Sequence[int] = (),
+        group_id: str | None = None,
+        group_name: str | None = None,
+        group_order: int | None = None,
     ) -> CorpTagGroup:
         """Create tags in a group, made if it is new; an existing name is refused (40071)."""
         ...

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from wecom_app.domain.definitions import POLICY_WORDS, Policy
 from wecom_app.domain.vocabulary import LIFECYCLE_WORDS, EditableBy, Lifecycle, Mirror, Scope, Selection
 from wecom_app.errors import AppError, InvalidInput, StaleEdit
 from wecom_app.models import Tag, TagGroup
@@ -23,6 +24,7 @@ EDITABLE_WORDS = {
     EditableBy.LEADERS: "主管和管理员",
     EditableBy.NOBODY: "任何人都不能手动改",
 }
+CONFLICT_WORDS = POLICY_WORDS
 GROUP_LIFECYCLE = dict(LIFECYCLE_WORDS)
 TAG_LIFECYCLE = {key: words for key, words in LIFECYCLE_WORDS.items() if key != Lifecycle.DRAFT}
 USE_WORDS = {"channel": "渠道活码", "content": "内容", "bot": "机器人"}
@@ -58,14 +60,17 @@ class GroupForm(Texts):
     scope: str = Scope.CUSTOMER.value
     mirror: str = Mirror.TWO_WAY.value
     editable_by: str = EditableBy.EVERYBODY.value
+    conflict_policy: str = Policy.WECOM.value
     sensitive: bool = False
+    aliases: str = ""
     tags: str = ""
 
     @classmethod
     def of(cls, group: TagGroup) -> "GroupForm":
         """Return the form of a group as it is saved."""
-        names = ("dimension", "selection", "scope", "mirror", "editable_by", "sensitive")
-        return cls(**_texts_of(group), **{name: getattr(group, name) for name in names})
+        names = ("dimension", "selection", "scope", "mirror", "editable_by", "conflict_policy", "sensitive")
+        shown = {name: getattr(group, name) for name in names}
+        return cls(**_texts_of(group), **shown, aliases="、".join(group.aliases))
 
     def choices(self) -> dict[str, Any]:
         """Return the choices as they are kept; raise InvalidInput for one that is none."""
@@ -74,12 +79,14 @@ class GroupForm(Texts):
             "scope": _one_of(Scope, "scope", self.scope),
             "mirror": _one_of(Mirror, "mirror", self.mirror),
             "editable_by": _one_of(EditableBy, "editable_by", self.editable_by),
+            "conflict_policy": _one_of(Policy, "conflict_policy", self.conflict_policy),
             "sensitive": self.sensitive,
         }
 
     def changes(self) -> GroupChanges:
         """Return the edit that the form asks for."""
         values = {"name": self.name, "dimension": self.dimension, **self.texts(), **self.choices()}
+        values["aliases"] = _aliases(self.aliases)
         return cast("GroupChanges", values)
 
 
@@ -95,8 +102,7 @@ class TagForm(Texts):
 
     def changes(self) -> TagChanges:
         """Return the edit that the form asks for."""
-        aliases = self.aliases.replace(",", "、").replace("，", "、").split("、")
-        values = {"name": self.name, **self.texts(), "aliases": aliases}
+        values = {"name": self.name, **self.texts(), "aliases": _aliases(self.aliases)}
         if self.lifecycle == Lifecycle.DEPRECATED:
             values["replaced_by"] = self.replaced_by or None
         return cast("TagChanges", values)
@@ -104,7 +110,7 @@ class TagForm(Texts):
 
 def read_group(form: Mapping[str, str]) -> GroupForm:
     """Return what was typed into the form of a group."""
-    names = ("dimension", "selection", "scope", "mirror", "editable_by", "tags")
+    names = ("dimension", "selection", "scope", "mirror", "editable_by", "conflict_policy", "aliases", "tags")
     given = {name: form[name] for name in names if name in form}
     return GroupForm(**_typed(form), **cast("Any", given), sensitive="sensitive" in form)
 
@@ -142,6 +148,10 @@ def _texts_of(one: Tag | TagGroup) -> dict[str, Any]:
         "ttl_days": str(one.ttl_days or ""),
         "version": one.version,
     }
+
+
+def _aliases(text: str) -> list[str]:
+    return text.replace(",", "、").replace("，", "、").split("、")
 
 
 def _one_of(kinds: Any, name: str, value: str) -> Any:

@@ -8,14 +8,14 @@ from werkzeug.wrappers import Response
 
 from wecom_app.domain.access import Role
 from wecom_app.domain.vocabulary import SOURCE_GROUP_NAME
-from wecom_app.errors import Conflict, InvalidInput, NotFound, WeComError
+from wecom_app.errors import Conflict, InvalidInput, NotFound
 from wecom_app.models import Tag, TagGroup
 from wecom_app.services import (
     audit,
     dimensions,
     library,
-    library_calls,
     library_edits,
+    library_orders,
     tag_lint,
     tag_tree,
     tag_users,
@@ -134,16 +134,15 @@ def group(key: str) -> str:
 
 @signed_in(Role.ADMIN)
 def save_group(key: str) -> Answer:
-    """Change a group by the form, its name in WeCom first."""
+    """Change a group by the form."""
     typed = tag_forms.read_group(request.form)
     with runtime().read() as session:
         found = library_edits.find_group(session, key)
     try:
-        library_calls.rename_group(runtime(), key, typed.name, typed.version)
         with runtime().write() as session:
             library_edits.edit_group(session, library.context(runtime()), key, typed.changes(), typed.version)
             _record(session, "tag_group.edit", f"tag_group:{key}")
-    except (InvalidInput, Conflict, WeComError) as error:
+    except (InvalidInput, Conflict) as error:
         return _group_form(found, typed, tag_forms.problems(error)), error.http_status
     return notices.back_to("admin.tags_group", "tags.saved", key=key)
 
@@ -174,8 +173,8 @@ def move_group(key: str) -> Response:
     with runtime().read() as session:
         dimension = library_edits.find_group(session, key).dimension
         keys = [one.key for one in taxonomy.groups_of(session, dimension)]
-    library_calls.order_groups(runtime(), dimension, _moved(keys, key))
     with runtime().write() as session:
+        library_orders.order_groups(session, runtime().queue, dimension, _moved(keys, key))
         _record(session, "tag_group.move", f"tag_group:{key}")
     return notices.back_to("admin.tags", "tags.moved", dimension=dimension)
 
@@ -186,8 +185,8 @@ def move_tag(key: str) -> Response:
     with runtime().read() as session:
         _, found = library_edits.find_tag(session, key)
         keys = [one.key for one in taxonomy.tags_of(session, [found.id]).get(found.id, [])]
-    library_calls.order_tags(runtime(), found.key, _moved(keys, key))
     with runtime().write() as session:
+        library_orders.order_tags(session, runtime().queue, found.key, _moved(keys, key))
         _record(session, "tag.move", f"tag:{key}")
     return notices.back_to("admin.tags_group", "tags.moved", key=found.key)
 
@@ -228,16 +227,15 @@ def tag(key: str) -> str:
 
 @signed_in(Role.ADMIN)
 def save_tag(key: str) -> Answer:
-    """Change a tag by the form, its name in WeCom first."""
+    """Change a tag by the form."""
     typed = tag_forms.read_tag(request.form)
     with runtime().read() as session:
         found, its_group = library_edits.find_tag(session, key)
     try:
-        library_calls.rename_tag(runtime(), key, typed.name, typed.version)
         with runtime().write() as session:
-            library_edits.edit_tag(session, key, typed.changes(), typed.version)
+            library_edits.edit_tag(session, library.context(runtime()), key, typed.changes(), typed.version)
             _record(session, "tag.edit", f"tag:{key}")
-    except (InvalidInput, Conflict, WeComError) as error:
+    except (InvalidInput, Conflict) as error:
         return _tag_form(found, its_group, typed, tag_forms.problems(error)), error.http_status
     return notices.back_to("admin.tags_group", "tags.saved", key=its_group.key)
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator
 
+from wecom_app.domain.definitions import Policy
 from wecom_app.domain.vocabulary import EditableBy, Lifecycle, Mirror, Scope, Selection
 
 
@@ -55,6 +56,17 @@ class Sync(BaseModel):
     """Agreement with WeCom; `local` means that nothing is to be agreed on."""
 
     state: Literal["synced", "pending", "failed", "local"]
+    reason: str | None = None
+
+
+class LibrarySync(BaseModel):
+    """How a group or tag stands with WeCom.
+
+    pending: to be told; asking: both sides changed it and a person decides; failed: refused, or not seen there after
+    several tries; blocked: no more tags may be made; deleting: to be deleted there; gone: deleted there.
+    """
+
+    state: Literal["synced", "pending", "asking", "failed", "blocked", "deleting", "gone", "local"]
     reason: str | None = None
 
 
@@ -172,6 +184,7 @@ class GroupIn(Given):
     definition: Definition = ""
     maintainer: Userid | None = None
     ttl_days: TtlDays | None = None
+    conflict_policy: Policy = Policy.WECOM
 
 
 class TagIn(Given):
@@ -189,7 +202,7 @@ class TagOut(BaseModel):
     dimension: str
     wecom_tag_id: str | None
     owner: Literal["ours", "foreign"]
-    sync: Sync
+    sync: LibrarySync
     description: str
     definition: str
     maintainer: str | None
@@ -212,6 +225,9 @@ class GroupOut(BaseModel):
     wecom_group_id: str | None
     sensitive: bool
     editable_by: EditableBy
+    conflict_policy: Policy
+    aliases: list[str]
+    sync: LibrarySync
     description: str
     definition: str
     maintainer: str | None

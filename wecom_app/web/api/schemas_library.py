@@ -4,8 +4,18 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
+from wecom_app.domain.definitions import Policy
 from wecom_app.domain.vocabulary import EditableBy, Lifecycle, Mirror, Scope, Selection
-from wecom_app.web.api.schemas import Definition, Description, Given, Key, Name, PageQuery, TtlDays, Userid
+from wecom_app.web.api.schemas import (
+    Definition,
+    Description,
+    Given,
+    Key,
+    Name,
+    PageQuery,
+    TtlDays,
+    Userid,
+)
 
 Version = Annotated[int, Field(ge=1, lt=2**31)]
 DimensionName = Annotated[str, Field(min_length=1, max_length=12)]
@@ -68,6 +78,8 @@ class GroupEdit(Given):
     selection: Selection | None = None
     scope: Scope | None = None
     mirror: Mirror | None = None
+    conflict_policy: Policy | None = None
+    aliases: Annotated[list[Name], Field(max_length=20)] | None = None
     version: Version | None = None
 
 

@@ -6,14 +6,13 @@ from typing import Any, cast
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
-from wecom_app.domain.vocabulary import PUSHED
 from wecom_app.models import Tag, TagGroup
-from wecom_app.services import library, library_calls, library_edits, tag_users, taxonomy
+from wecom_app.services import library, library_edits, library_orders, library_states, tag_users, taxonomy
 from wecom_app.services.accounts import KeyScope
 from wecom_app.services.taxonomy import GroupDraft, TagDraft
 from wecom_app.web.api.endpoint import Call, Endpoint
 from wecom_app.web.api.paging import page_of
-from wecom_app.web.api.schemas import Given, GroupIn, GroupOut, Page, Sync, TagIn, TagOut
+from wecom_app.web.api.schemas import Given, GroupIn, GroupOut, LibrarySync, Page, TagIn, TagOut
 from wecom_app.web.api.schemas_library import (
     ArchiveIn,
     GroupEdit,
@@ -61,6 +60,7 @@ def create_tag_group(call: Call) -> BaseModel:
         definition=given.definition,
         maintainer=given.maintainer,
         ttl_days=given.ttl_days,
+        conflict_policy=given.conflict_policy,
     )
     with call.runtime.write() as session:
         group = taxonomy.create_group(session, library.context(call.runtime), draft)
@@ -70,8 +70,6 @@ def create_tag_group(call: Call) -> BaseModel:
 def update_tag_group(call: Call) -> BaseModel:
     given: GroupEdit = call.body
     key = call.path["key"]
-    if given.name is not None:
-        library_calls.rename_group(call.runtime, key, given.name, given.version)
     with call.runtime.write() as session:
         changes = cast("library_edits.GroupChanges", _named(given))
         group = library_edits.edit_group(session, library.context(call.runtime), key, changes, given.version)
@@ -80,8 +78,8 @@ def update_tag_group(call: Call) -> BaseModel:
 
 def order_tag_groups(call: Call) -> BaseModel:
     given: GroupOrder = call.body
-    library_calls.order_groups(call.runtime, given.dimension, given.keys)
-    with call.runtime.read() as session:
+    with call.runtime.write() as session:
+        library_orders.order_groups(session, call.runtime.queue, given.dimension, given.keys)
         found = taxonomy.groups_of(session, given.dimension)
         tags = taxonomy.tags_of(session, [group.id for group in found])
         return Page[GroupOut](items=[group_out(group, tags.get(group.id, [])) for group in found], next_cursor=None)
@@ -89,8 +87,8 @@ def order_tag_groups(call: Call) -> BaseModel:
 
 def order_tags(call: Call) -> BaseModel:
     given: KeyOrder = call.body
-    library_calls.order_tags(call.runtime, call.path["key"], given.keys)
-    with call.runtime.read() as session:
+    with call.runtime.write() as session:
+        library_orders.order_tags(session, call.runtime.queue, call.path["key"], given.keys)
         return _whole(session, taxonomy.get_group(session, call.path["key"]))
 
 
@@ -118,11 +116,9 @@ def tag_group_uses(call: Call) -> BaseModel:
 def update_tag(call: Call) -> BaseModel:
     given: TagEditIn = call.body
     key = call.path["key"]
-    if given.name is not None:
-        library_calls.rename_tag(call.runtime, key, given.name, given.version)
     with call.runtime.write() as session:
         changes = cast("library_edits.TagChanges", _named(given))
-        tag = library_edits.edit_tag(session, key, changes, given.version)
+        tag = library_edits.edit_tag(session, library.context(call.runtime), key, changes, given.version)
         return tag_out(tag, session.get_one(TagGroup, tag.group_id))
 
 
@@ -203,12 +199,9 @@ def _governed(one: Tag | TagGroup) -> dict[str, Any]:
     return {**{name: getattr(one, name) for name in names}, "archived": one.archived_at is not None}
 
 
-def _sync(tag: Tag, group: TagGroup) -> Sync:
-    if group.mirror not in PUSHED:
-        return Sync(state="local")
-    if tag.wecom_tag_id is not None:
-        return Sync(state="synced")
-    return Sync(state="failed" if tag.blocked else "pending", reason=tag.blocked)
+def _sync(one: Tag | TagGroup, group: TagGroup) -> LibrarySync:
+    found = library_states.state_of(one, group)
+    return LibrarySync.model_validate({"state": found.state, "reason": found.reason})
 
 
 def group_out(group: TagGroup, tags: Sequence[Tag]) -> GroupOut:
@@ -225,6 +218,9 @@ def group_out(group: TagGroup, tags: Sequence[Tag]) -> GroupOut:
             "wecom_group_id": group.wecom_group_id,
             "sensitive": group.sensitive,
             "editable_by": group.editable_by,
+            "conflict_policy": group.conflict_policy,
+            "aliases": group.aliases,
+            "sync": _sync(group, group),
             **_governed(group),
             "tags": [tag_out(tag, group) for tag in tags],
         }
@@ -247,7 +243,7 @@ ENDPOINTS = (
         "PATCH",
         "/tag-groups/<key>",
         KeyScope.WRITE,
-        "修改标签组；改名先改企业微信里的，单选/多选、范围和同步方式只在没有客户打过时能改",
+        "修改标签组；改名由任务推送到企业微信，单选/多选、范围和同步方式只在没有客户打过时能改",
         update_tag_group,
         GroupOut,
         body=GroupEdit,
@@ -281,7 +277,7 @@ ENDPOINTS = (
     Endpoint("GET", "/tags", KeyScope.READ, "标签列表", list_tags, Page[TagOut], LibraryQuery),
     Endpoint("POST", "/tags", KeyScope.WRITE, "新建标签", create_tag, TagOut, body=TagIn, status=201),
     Endpoint(
-        "PATCH", "/tags/<key>", KeyScope.WRITE, "修改标签；改名先改企业微信里的", update_tag, TagOut, body=TagEditIn
+        "PATCH", "/tags/<key>", KeyScope.WRITE, "修改标签；改名由任务推送到企业微信", update_tag, TagOut, body=TagEditIn
     ),
     Endpoint("GET", "/tags/<key>/uses", KeyScope.READ, "谁在使用这个标签", tag_uses, TagUsesOut),
     Endpoint(
