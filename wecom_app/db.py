@@ -6,9 +6,7 @@ BEGIN IMMEDIATE before its first statement. Used by the runtime; nothing else op
 
 import json
 import random
-import threading
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +20,6 @@ from sqlalchemy import (
     Engine,
     Integer,
     MetaData,
-    NestedTransaction,
     create_engine,
     event,
     make_url,
@@ -33,6 +30,7 @@ from sqlalchemy.types import JSON, TypeDecorator, TypeEngine
 
 from wecom_app.clock import Clock, SystemClock
 from wecom_app.errors import ConfigurationError, DatabaseUnreachable, Unavailable
+from wecom_app.writers import SharedTransaction, WriterLock
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -47,8 +45,8 @@ BUSY_TIMEOUT_MS = 40
 """SQLite's own wait per attempt; short, since its handler sleeps in coarse steps and starves waiters."""
 GATHER_S = 0.01
 """How long a write transaction of SQLite's is left to others who wait to write, so that they share its commit."""
-URGENT_IN_A_ROW = 3
-"""After so many urgent writers another has his turn, so that no load of urgent work stops the rest."""
+STATEMENTS_KEPT = 512
+"""Per connection of SQLite's; of the 128 that are usual there are too few for all that a worker asks."""
 CONNECT_S = 5
 """How long PostgreSQL has to answer, unless DATABASE_URL says otherwise (`?connect_timeout=`)."""
 CANNOT_OPEN = "打不开数据库文件：请检查 DATABASE_URL 指向的路径与文件权限"
@@ -93,126 +91,6 @@ class Base(DeclarativeBase):
     }
 
 
-class WriterLock:
-    """A first-come-first-served lock with a second line for urgent callers, who go before most others."""
-
-    def __init__(self) -> None:
-        self._mutex = threading.Lock()
-        self._held = False
-        self._urgent: deque[threading.Event] = deque()
-        self._others: deque[threading.Event] = deque()
-        self._in_a_row = 0
-        """Urgent callers served since the last other one."""
-
-    @property
-    def waiting(self) -> int:
-        """Return how many stand in line."""
-        return len(self._urgent) + len(self._others)
-
-    def acquire(self, *, urgent: bool, timeout_s: float) -> bool:
-        """Return True once held, False if `timeout_s` went by."""
-        with self._mutex:
-            if not self._held:
-                self._held = True
-                return True
-            turn = threading.Event()
-            line = self._urgent if urgent else self._others
-            line.append(turn)
-        if turn.wait(timeout_s):
-            return True
-        with self._mutex:
-            if turn.is_set():
-                return True
-            line.remove(turn)
-            return False
-
-    def hand_over(self) -> bool:
-        """Give the lock to the next in line; return False, still holding it, if nobody waits."""
-        with self._mutex:
-            return self._call_next()
-
-    def release(self) -> None:
-        """Hand the lock to the next in line, or free it."""
-        with self._mutex:
-            self._held = self._call_next()
-
-    def _call_next(self) -> bool:
-        if self._urgent and (not self._others or self._in_a_row < URGENT_IN_A_ROW):
-            self._in_a_row += 1
-            self._urgent.popleft().set()
-        elif self._others:
-            self._in_a_row = 0
-            self._others.popleft().set()
-        else:
-            return False
-        return True
-
-
-class SharedTransaction:
-    """A write transaction that callers go through one after the other; all learn how its one commit went.
-
-    Every method but `wait` is called by whoever holds the writer lock.
-    """
-
-    def __init__(self, connection: Connection, began: float) -> None:
-        self.connection, self.began = connection, began
-        self._entered = False
-        self._ended = threading.Event()
-        self._error: BaseException | None = None
-
-    @property
-    def is_over(self) -> bool:
-        return self._ended.is_set()
-
-    @contextmanager
-    def part(self) -> Iterator[None]:
-        """Let one caller write; if he raises, only what he wrote is undone."""
-        savepoint = self.connection.begin_nested() if self._entered else None
-        self._entered = True
-        try:
-            yield
-            if savepoint is not None:
-                savepoint.commit()
-        except BaseException as error:
-            self._undo(savepoint, error)
-            raise
-
-    def commit(self) -> None:
-        """Commit for all who went through; `wait` tells each of them how it ended."""
-        try:
-            self.connection.commit()
-        except Exception as error:
-            self._end(error)
-        else:
-            self._end(None)
-
-    def wait(self) -> None:
-        """Return once all is durable; raise Unavailable if it is not, and nothing was written."""
-        self._ended.wait()
-        if self._error is not None:
-            raise Unavailable from self._error
-
-    def _undo(self, savepoint: NestedTransaction | None, error: BaseException) -> None:
-        kept = False
-        try:
-            # After some failures, a full disk among them, SQLite has undone the whole transaction by itself.
-            if savepoint is not None and self.connection.connection.dbapi_connection.in_transaction:  # type: ignore[union-attr]
-                savepoint.rollback()
-                kept = True
-        finally:
-            if not kept:
-                self._end(error)
-
-    def _end(self, error: BaseException | None) -> None:
-        self._error = error
-        try:
-            # Where nothing is to be undone any more, this lets go of what has failed, so that closing resets.
-            self.connection.rollback()
-            self.connection.close()
-        finally:
-            self._ended.set()
-
-
 class Database:
     """One database, opened once per process."""
 
@@ -240,7 +118,7 @@ class Database:
     def read(self) -> Iterator[Session]:
         """Open one snapshot; a write in it fails."""
         with _reachable(), self._connect(self._reader) as connection, connection.begin():
-            yield Session(connection, autoflush=False, expire_on_commit=False)
+            yield _BoundSession(connection, autoflush=False, expire_on_commit=False)
 
     @contextmanager
     def write(self, *, urgent: bool = False) -> Iterator[Session]:
@@ -337,7 +215,11 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             json_serializer=dump_json,
-            connect_args={"check_same_thread": False, "isolation_level": None},
+            connect_args={
+                "check_same_thread": False,
+                "isolation_level": None,
+                "cached_statements": STATEMENTS_KEPT,
+            },
         )
 
         def configure(connection: Any, _record: object) -> None:
@@ -351,7 +233,11 @@ class Database:
             cursor.close()
 
         event.listen(engine, "connect", configure)
-        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        # Not by a listener to "begin": an engine that has one asks for listeners around every statement.
+        dialect: Any = engine.dialect
+        dialect.do_begin = lambda connection: connection.execute(begin)
+        dialect.do_savepoint = _run_plainly("SAVEPOINT")
+        dialect.do_release_savepoint = _run_plainly("RELEASE SAVEPOINT")
         return engine
 
     def _open_postgresql(self, pool_size: int) -> tuple[Engine, Engine]:
@@ -371,14 +257,34 @@ class Database:
         return engine, reader
 
 
+def _run_plainly(words: str) -> Callable[[Connection, str], None]:
+    """Return what tells SQLite about a savepoint without a statement being built for it."""
+
+    def run(connection: Connection, name: str) -> None:
+        connection.exec_driver_sql(f"{words} {name}")
+
+    return run
+
+
 def dump_json(value: object) -> str:
     """Serialise for a JSON column: compact, and Chinese left readable."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+class _BoundSession(Session):
+    """A session on one connection whose transaction has begun: who asks for it need not enlist in it first."""
+
+    def __init__(self, connection: Connection, **options: Any) -> None:
+        super().__init__(connection, **options)
+        self._bound = connection
+
+    def connection(self, *_arguments: Any, **_options: Any) -> Connection:
+        return self._bound
+
+
 def _session(connection: Connection) -> Iterator[Session]:
     # The caller of this one ends the transaction, or the savepoint that the session has a part in.
-    session = Session(connection, autoflush=False, expire_on_commit=False, join_transaction_mode="rollback_only")
+    session = _BoundSession(connection, autoflush=False, expire_on_commit=False, join_transaction_mode="rollback_only")
     yield session
     session.flush()
 

@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 from tests.conftest import START
 from wecom_app import db
 from wecom_app.clock import ManualClock
-from wecom_app.db import Database, WriterLock
+from wecom_app.db import Database
 from wecom_app.errors import ConfigurationError, Unavailable
 from wecom_app.models import Customer, InboxEvent, Relation
+from wecom_app.writers import WriterLock
 
 
 def customer(name: str = "wm_li") -> Customer:

@@ -4,6 +4,7 @@ import logging
 import os
 import re
 from http.cookiejar import DefaultCookiePolicy
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -11,6 +12,8 @@ from requests.utils import get_environ_proxies
 
 from wecom_app.clock import Clock
 
+CALLS = "/cgi-bin/"
+"""Below it lie all calls of an origin."""
 CONNECT_S = 3.0
 READ_S = 10.0
 POOL_SIZE = 48
@@ -53,6 +56,32 @@ def scrub(text: str) -> str:
     return SECRET_PARAMETER.sub(r"\1***", text)
 
 
+class OneOrigin(HTTPAdapter):
+    """Carries requests to one origin: what requests works out anew for each address is worked out once."""
+
+    _pool: Any = None
+
+    def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
+        """Return the pool of connections; there is one, since origin, certificates and proxy never change."""
+        if self._pool is None:
+            pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            super().cert_verify(pool, request.url, verify, cert)  # type: ignore[no-untyped-call]
+            self._pool = pool
+        return self._pool
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Nothing: told to the pool when it was made."""
+
+    def build_response(self, req: Any, resp: Any) -> requests.Response:
+        """Return status, headers and body; cookies are not kept, and nobody asks for the rest."""
+        response = requests.Response()
+        response.status_code, response.headers = resp.status, resp.headers
+        response.raw = resp
+        response.url = req.url
+        response.request = req
+        return response
+
+
 def build_session(origin: str, pool_size: int = POOL_SIZE) -> requests.Session:
     """Return a session towards `origin` for all threads, which never retries, redirects or keeps cookies.
 
@@ -66,7 +95,8 @@ def build_session(origin: str, pool_size: int = POOL_SIZE) -> requests.Session:
     session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=pool_size, pool_block=True, max_retries=0)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
+    pools: dict[str, Any] = {"pool_connections": 4, "pool_maxsize": pool_size, "pool_block": True, "max_retries": 0}
+    session.mount("https://", HTTPAdapter(**pools))
+    session.mount("http://", HTTPAdapter(**pools))
+    session.mount(f"{origin}{CALLS}", OneOrigin(**pools))
     return session

@@ -5,16 +5,19 @@ holds a URL, a token or a secret.
 import json
 import re
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
+from requests.structures import CaseInsensitiveDict
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
 
 from wecom_app.adapters.wecom.apis import Api
 from wecom_app.adapters.wecom.call_log import CallLog, Outcome
 from wecom_app.adapters.wecom.errcodes import error_for
-from wecom_app.adapters.wecom.transport import Deadline, scrub
+from wecom_app.adapters.wecom.transport import CALLS, Deadline, scrub
 from wecom_app.errors import WeComError, WeComMisconfigured, WeComRejected, WeComUnavailable
 
 Json = dict[str, Any]
@@ -59,8 +62,11 @@ class Wire:
     """Sends to one origin."""
 
     def __init__(self, session: requests.Session, origin: str, log: CallLog) -> None:
-        self._session = session
-        self._base_url = f"{origin}/cgi-bin/"
+        self._verify = True if session.verify is None else session.verify
+        self._proxies = session.proxies
+        self._base_url = f"{origin}{CALLS}"
+        self._headers = {name: str(value) for name, value in session.headers.items()}
+        self._adapter = session.get_adapter(self._base_url)
         self._log = log
 
     def exchange(self, api: Api, request: Request, deadline: Deadline) -> Json:
@@ -89,32 +95,39 @@ class Wire:
     def _try(self, api: Api, request: Request, deadline: Deadline) -> _Reply:
         left = max(deadline.remaining(), SHORTEST_S)
         try:
-            with self._session.send(
+            # Past the session: for cookies, redirects and proxies of each address it does a third of a call's work.
+            response = self._adapter.send(
                 self._prepare(api, request),
                 timeout=(min(api.connect_s, left), min(api.read_s, left)),
-                allow_redirects=False,
                 stream=True,
-            ) as response:
+                verify=self._verify,
+                proxies=self._proxies,
+            )
+            with closing(response):
                 return _read(response, deadline)
         except (requests.RequestException, HTTPError, OSError) as error:
             return _failed(error)
 
     def _prepare(self, api: Api, request: Request) -> requests.PreparedRequest:
         """Return what is to be sent. Of the session only its headers count: it has no cookies, hooks or parameters."""
-        return requests.Request(
-            request.method.upper(),
-            self._base_url + api.path,
-            headers={**self._session.headers, **(JSON_HEADERS if request.body is not None else {})},
-            params=request.params,
-            data=request.body,
-            files=request.files,
-        ).prepare()
+        method, url = request.method.upper(), self._base_url + api.path
+        headers = {**self._headers, **(JSON_HEADERS if request.body is not None else {})}
+        if request.files is not None:
+            return requests.Request(method, url, headers, params=request.params, files=request.files).prepare()
+        prepared = requests.PreparedRequest()
+        prepared.method = method
+        prepared.url = f"{url}?{urlencode(request.params)}" if request.params else url
+        prepared.body = request.body
+        if request.body is not None or method != "GET":
+            headers["Content-Length"] = str(len(request.body or b""))
+        prepared.headers = CaseInsensitiveDict(headers)
+        return prepared
 
 
 def _read(response: requests.Response, deadline: Deadline) -> _Reply:
     """Read the body in pieces: a time-out counts from byte to byte, so a trickle would never end."""
     content = bytearray()
-    for piece in response.iter_content(CHUNK_BYTES):
+    for piece in response.raw.stream(CHUNK_BYTES, decode_content=True):
         content += piece
         if len(content) > MAX_ANSWER_BYTES:
             return _Reply(failure="回答过大")
@@ -128,7 +141,7 @@ def _failed(error: Exception) -> _Reply:
         return _Reply(failure="连接超时", unsent=True)
     if isinstance(error, requests.Timeout):
         return _Reply(failure="等待回答超时")
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, requests.exceptions.SSLError | SSLError):
         return _Reply(failure="TLS 证书或握手失败")
     return _Reply(failure="连接失败", unsent=_is_unconnected(error), broken=True)
 
