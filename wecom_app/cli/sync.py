@@ -17,7 +17,13 @@ from wecom_app.web.api.sync import conflict_out, failures_out, revived_out, sett
 
 SUBJECTS = {"tag": "标签的", "group": "标签组的"}
 KINDS = {"name": "名称", "order": "顺序", "deletion": "删除"}
-RESOLUTIONS = {None: "", "ours": "保留系统的", "theirs": "采用企业微信的", "same": "已一致"}
+RESOLUTIONS = {
+    None: "",
+    "ours": "保留系统的",
+    "theirs": "采用企业微信的",
+    "same": "已一致",
+    "newer": "之后有人重新定过",
+}
 as_json = click.option("--json", "as_json", is_flag=True, help="输出 JSON，字段与接口相同。")
 
 

@@ -61,7 +61,10 @@ class SyncConflict(Base):
     theirs: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(String(12), default="open")
     resolution: Mapped[str | None] = mapped_column(String(8))
-    """Whose value held in the end: ours, theirs, or same where both sides came to agree; None while it is open."""
+    """Whose value held in the end: ours, theirs, same where both sides came to agree, newer where a person has decided
+    anew since; None while it is open."""
+    seq: Mapped[int | None] = mapped_column(BigId)
+    """Of a mark: the number of the look that noted it, once that look is written down."""
     settled_by: Mapped[str | None] = mapped_column(String(64))
     """The person who settled it; None where a rule did."""
     created_at: Mapped[datetime]

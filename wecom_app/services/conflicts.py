@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.tagging import Source
@@ -64,12 +64,15 @@ def list_conflicts(
     state: str | None = None,
     external_userid: str | None = None,
     subject: str | None = None,
+    kind: str | None = None,
+    q: str | None = None,
     before_id: int | None = None,
     limit: int = 50,
 ) -> list[ConflictView]:
     """Return conflicts, newest first, of one customer if he is named; raise NotFound for one we do not know.
 
-    `subject`: mark, or library for what is about groups and tags themselves.
+    `subject`: mark, or library for what is about groups and tags themselves. `q` is part of a
+    customer's name, or his external_userid.
     """
     query = _whole().order_by(SyncConflict.id.desc()).limit(limit)
     if state is not None:
@@ -78,6 +81,10 @@ def list_conflicts(
         query = query.where(SyncConflict.customer_id == customers.find(session, external_userid).id)
     if subject is not None:
         query = query.where(SyncConflict.customer_id.is_(None) == (subject == "library"))
+    if kind is not None:
+        query = query.where(SyncConflict.kind == kind)
+    if q:
+        query = query.where(or_(Customer.name.icontains(q, autoescape=True), Customer.external_userid == q))
     if before_id is not None:
         query = query.where(SyncConflict.id < before_id)
     rows = session.execute(query).all()

@@ -15,7 +15,7 @@ from wecom_app.domain.merge import Look, Merge, merge
 from wecom_app.domain.tagging import Source
 from wecom_app.domain.vocabulary import PUSHED, SourceKind
 from wecom_app.models import CustomerTag, Relation, Staff, SyncConflict, TagOperation
-from wecom_app.services import cells, look_units, run_items, sequence, tagging
+from wecom_app.services import cells, conflict_closing, look_units, run_items, sequence, tagging
 from wecom_app.services.history import Act
 from wecom_app.services.library import NOBODY_ASKED, Fate
 from wecom_app.services.look_units import LookUnit, Row
@@ -191,6 +191,7 @@ def settle(
             cells.close_operations(session, relation.id, "verified", None, now, tag_ids=agreed)
     upsert(session, CustomerTag, rows, cells.CELL_KEYS)
     _reopen(session, open_wishes, now)
+    conflict_closing.close_answered(session, [relation for relation, _ in looked_at], seen, now)
 
 
 def _keep_unseen(session: Session, relation: Relation, units: Iterable[LookUnit], now: datetime) -> None:

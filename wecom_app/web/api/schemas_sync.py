@@ -24,7 +24,8 @@ class ConflictOut(BaseModel):
     order is not known), repush (pushed again over something else), single (several values of a single-choice group),
     link (found at the first link) or policy (the group is not adopted). About a tag or group of the library they are
     names or orders, `external_userid` and `userid` are null, and `kind` is name, order or deletion (`theirs` empty,
-    `uses` what relies on it here). `resolution` is whose value held, or same where both came to agree.
+    `uses` what relies on it here). `resolution` is whose value held, same where both came to
+    agree, or newer where a person has decided anew since.
     """
 
     id: int
@@ -39,7 +40,7 @@ class ConflictOut(BaseModel):
     ours: list[str]
     theirs: list[str]
     uses: list[str]
-    resolution: Literal["ours", "theirs", "same"] | None
+    resolution: Literal["ours", "theirs", "same", "newer"] | None
     settled_by: str | None
     created_at: Moment
     settled_at: Moment | None
