@@ -151,6 +151,20 @@ def old_friendships_first_heard_of_by_an_edit_are_looked_at_before_anything_is_p
     life.judge.first_call_is(GET)
 
 
+@history
+def a_friendship_that_two_short_answers_hid_comes_back_with_its_own_tags(life: Life) -> None:
+    life.person(0, "已联系", add=True, friendship=0)
+    life.person(0, "已联系", add=True, friendship=1)
+    life.settle()
+    life.fault(PAGES, "partial", times=3)
+    life.fault(GET, "partial", times=2)
+    life.pull()
+    life.settle()
+    life.pull()
+    life.settle()
+    life.judge.friendships_are_live(0, 1, 2)
+
+
 # One for each mutant of tests/stateful/mutants.py.
 
 

@@ -181,11 +181,11 @@ def loss_is_removal(patch: pytest.MonkeyPatch) -> None:
 def createtime_ignored(patch: pytest.MonkeyPatch) -> None:
     take = sightings._relation
 
-    def broken(session: Any, context: Any, customer_id: int, staff_id: int, follower: Any) -> Any:
+    def broken(session: Any, context: Any, customer_id: int, staff_id: int, follower: Any, seq: int) -> Any:
         known = customers.find_relation(session, customer_id, staff_id)
         if known is not None and known.lost_at is None and known.epoch_at is not None:
             follower = replace(follower, createtime=known.epoch_at)
-        return take(session, context, customer_id, staff_id, follower)
+        return take(session, context, customer_id, staff_id, follower, seq)
 
     patch.setattr(sightings, "_relation", broken)
 

@@ -19,6 +19,7 @@ from wecom_app.services import (
     looks,
     page_lines,
     page_links,
+    relations,
     remarks,
     run_items,
     sequence,
@@ -110,7 +111,7 @@ def _with_relations(session: Session, lines: Sequence[Line]) -> list[tuple[Relat
 def _ask(session: Session, context: Context, facts: PullFacts, line: Line) -> int:
     """Have a customer looked at alone, whose friendship began, ended or began anew unheard; return 1, else 0."""
     known = line.known
-    if known is not None and known.lost_at is not None and line.follower.createtime <= known.lost_at:
+    if known is not None and relations.is_over(known, line.follower.createtime, facts.seq):
         return 0
     if known is None or known.lost_at is not None:
         alone = replace(line.contact, follow_users=(line.follower,))

@@ -105,6 +105,7 @@ KNOWN = (
         RELATION.c.staff_id,
         RELATION.c.half,
         RELATION.c.lost_at,
+        RELATION.c.lost_by,
         RELATION.c.epoch_at,
         RELATION.c.life_seq,
         RELATION.c.seen_seq,

@@ -68,6 +68,32 @@ def close_epoch(
     session.flush()
 
 
+def is_over(relation: Relation, createtime: datetime, seq: int) -> bool:
+    """Return whether a look may not bring a lost relation back: what it shows is the friendship that has ended.
+
+    An end that nobody told of was only inferred from answers that did not name it. A later look that does name it
+    takes that back.
+    """
+    return relation.lost_at is not None and createtime <= relation.lost_at and not _is_inferred(relation, seq)
+
+
+def is_same(relation: Relation, createtime: datetime) -> bool:
+    """Return whether this is the friendship that was taken for ended."""
+    return relation.lost_by is None and relation.epoch_at == createtime
+
+
+def take_back_end(session: Session, relation: Relation, now: datetime) -> None:
+    """Let the epoch go on that was taken for ended; what it holds at WeCom is looked at as for the first time."""
+    relation.life_seq = sequence.draw(session)
+    relation.lost_at = None
+    session.flush()
+    cells.open_relation(session, relation, now)
+
+
+def _is_inferred(relation: Relation, seq: int) -> bool:
+    return relation.lost_by is None and seq > relation.life_seq
+
+
 def find_channel(session: Session, state: str | None) -> Channel | None:
     """Return the channel that WeCom's State names; None if it is not ours, or there is none."""
     return session.execute(CHANNEL, {"state": state}).scalar_one_or_none() if state else None

@@ -47,7 +47,7 @@ def take_in(
     staff_ids = staff.ensure(session, [follower.userid for follower in details.follow_users], context.now)
     seen, named = Seen(), set[int]()
     for follower in details.follow_users:
-        relation = _relation(session, context, customer_id, staff_ids[follower.userid], follower)
+        relation = _relation(session, context, customer_id, staff_ids[follower.userid], follower, seq)
         if relation is not None:
             named.add(relation.id)
             remarks.take_in(session, context, relation, follower, details.name, seq)
@@ -88,7 +88,7 @@ def end_absent(session: Session, context: Context, customer_id: int, seq: int, n
 
 
 def _relation(
-    session: Session, context: Context, customer_id: int, staff_id: int, follower: FollowUser
+    session: Session, context: Context, customer_id: int, staff_id: int, follower: FollowUser, seq: int
 ) -> Relation | None:
     """Return the live relation behind a follower, opened or reopened if an event was missed; None if lost."""
     relation = customers.find_relation(session, customer_id, staff_id)
@@ -96,9 +96,9 @@ def _relation(
         relation = customers.new_relation(session, customer_id, staff_id, context.now)
         _begin(session, context, relation, follower)
     elif relation.lost_at is not None:
-        if follower.createtime <= relation.lost_at:
+        if relations.is_over(relation, follower.createtime, seq):
             return None
-        _begin(session, context, relation, follower)
+        _begin_again(session, context, relation, follower)
     elif relation.epoch_at is not None and relation.epoch_at != follower.createtime:
         relations.close_epoch(
             session, relation, "customer", follower.createtime, context.now, event_id=context.event_id
@@ -120,6 +120,13 @@ def _begin(session: Session, context: Context, relation: Relation, follower: Fol
     relations.open_epoch(session, relation, context.now, began_at=follower.createtime)
     relation.linked = _is_linked(session, context, follower)
     relation.epoch_at = follower.createtime
+
+
+def _begin_again(session: Session, context: Context, relation: Relation, follower: FollowUser) -> None:
+    if relations.is_same(relation, follower.createtime):
+        relations.take_back_end(session, relation, context.now)
+    else:
+        _begin(session, context, relation, follower)
 
 
 def _take_state(session: Session, context: Context, relation: Relation, state: str) -> None:
