@@ -146,11 +146,12 @@ class Scene:
         return not looks.suspects_of(units) and not skipped and bulk_looks.is_at_rest(units.values(), merges)
 
 
-@pytest.mark.parametrize("held", [(), (0, 2, 4, 5, 6)])
+@pytest.mark.parametrize("held", [(), (0, 2, 4, 5)])
 def test_a_quiet_line_is_one_of_which_a_look_would_change_nothing(shop: Shop, held: Collection[int]) -> None:
     """For every single difference; the next test joins several."""
     scene = Scene(shop)
     answers = set()
+    assert scene.judge(agreed_on(held)) == (True, True)
     for change in CHANGES:
         is_quiet, confirms = scene.judge(changed(agreed_on(held), change))
         answers.add((is_quiet, confirms))

@@ -52,6 +52,8 @@ def make(session: Session, lines: Sequence[Line], ours: Mapping[str, int], seq: 
 
 def open_cells(session: Session, made: Collection[Relation], now: datetime) -> None:
     """Give the new relations of customers whom we have tagged already their cells; most of them are strangers."""
+    if not made:
+        return
     values = {"customer_ids": sorted({relation.customer_id for relation in made})}
     tagged = set(session.connection().execute(TAGGED, values).scalars())
     for relation in made:
