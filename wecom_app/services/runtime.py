@@ -136,8 +136,9 @@ class Runtime(Store):
 
 URGENT_LANE = "welcome"
 """The lane whose work dies within seconds; the others make way for it."""
-LANES: Mapping[str, int] = {"welcome": 8, "event": 4, "push": 8, "bulk": 8, "local": 2}
+LANES: Mapping[str, int] = {"welcome": 8, "event": 4, "push": 8, "bulk": 12, "local": 2}
 """Threads per lane: priorities alone do not protect the welcome message from bulk work.
 
 A push job waits for two answers of WeCom's for most of its time, hence more threads than may call `mark_tag` at once.
+A full pull takes one page in while it waits for others, hence more threads for `bulk` than there may be reads.
 """
