@@ -8,17 +8,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psycopg
 import pytest
 import structlog
-from sqlalchemy import make_url
 
+from tests import once
+from tests.postgresql import Loan, Server, read_original
 from wecom_app.bootstrap import upgrade_database
 from wecom_app.clock import ManualClock
 from wecom_app.db import Database
 
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 POSTGRES_URL = os.environ.get("TEST_POSTGRES_URL")
+MEMORY, ROOM = Path("/dev/shm"), 2 * 1024**3
 NO_POSTGRES = "TEST_POSTGRES_URL is not set: the PostgreSQL half of this test did not run"
 
 
@@ -30,6 +31,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         skip = [] if POSTGRES_URL else [pytest.mark.skip(reason=NO_POSTGRES)]
         backends.append(pytest.param("postgresql", marks=[pytest.mark.postgresql, *skip]))
     metafunc.parametrize("backend", backends)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Put the tests' files into memory where there is room: SQLite waits for the disk at each commit."""
+    if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        once.share_routes(patch)
+        once.share_statements(patch)
+        once.share_templates(patch, tmp_path_factory.mktemp("templates"))
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -61,13 +77,24 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql_template() -> Iterator[str]:
-    name = f"wecom_app_template_{uuid.uuid4().hex[:8]}"
-    with _postgresql_database(name):
-        database = Database(_postgresql_url(name))
-        upgrade_database(database)
-        database.close()
-        yield name
+def postgresql_server() -> Iterator[Server]:
+    assert POSTGRES_URL
+    server = Server(POSTGRES_URL)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql_loan(postgresql_server: Server) -> Iterator[Loan]:
+    name = f"wecom_app_template_{uuid.uuid4().hex[:12]}"
+    postgresql_server.create(name)
+    database = Database(postgresql_server.url(name))
+    upgrade_database(database)
+    database.close()
+    loan = Loan(postgresql_server, read_original(postgresql_server, name))
+    yield loan
+    loan.close()
+    postgresql_server.drop(name)
 
 
 @pytest.fixture
@@ -77,9 +104,9 @@ def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
         return
-    name = f"wecom_app_test_{uuid.uuid4().hex[:8]}"
-    with _postgresql_database(name, template=request.getfixturevalue("postgresql_template")):
-        yield _postgresql_url(name)
+    loan: Loan = request.getfixturevalue("postgresql_loan")
+    yield loan.lend()
+    loan.take_back()
 
 
 @pytest.fixture
@@ -87,27 +114,3 @@ def database(database_url: str) -> Iterator[Database]:
     opened = Database(database_url)
     yield opened
     opened.close()
-
-
-def _postgresql_url(name: str) -> str:
-    assert POSTGRES_URL
-    return make_url(POSTGRES_URL).set(database=name).render_as_string(hide_password=False)
-
-
-class _postgresql_database:
-    """Creates a database and drops it at the end, with whoever is still connected."""
-
-    def __init__(self, name: str, template: str = "template1") -> None:
-        self._name, self._template = name, template
-
-    def __enter__(self) -> None:
-        self._run(f'CREATE DATABASE "{self._name}" TEMPLATE "{self._template}"')
-
-    def __exit__(self, *_: object) -> None:
-        self._run(f'DROP DATABASE IF EXISTS "{self._name}" WITH (FORCE)')
-
-    def _run(self, statement: str) -> None:
-        assert POSTGRES_URL
-        url = make_url(POSTGRES_URL).set(drivername="postgresql").render_as_string(hide_password=False)
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(statement)

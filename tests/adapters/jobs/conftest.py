@@ -1,15 +1,11 @@
 """The two engines behind one fixture, and small tools to enqueue and to note what ran."""
 
-import os
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Protocol
 
-import psycopg
 import pytest
-from sqlalchemy import make_url, text
 
 from wecom_app.adapters.jobs.cluster import ClusterQueue
 from wecom_app.adapters.jobs.embedded import EmbeddedQueue
@@ -31,35 +27,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _is_cluster_on_sqlite(item: pytest.Item) -> bool:
     in_cluster_file = item.path.parent == HERE and item.path.name.startswith("test_jobs_cluster")
     return in_cluster_file and item.callspec.params.get("backend") == "sqlite"  # type: ignore[attr-defined]
-
-
-@pytest.fixture(scope="session")
-def cluster_url(postgresql_template: str) -> Iterator[str]:
-    """One PostgreSQL database for the whole folder: a new one for each test would cost most of its time."""
-    server = make_url(os.environ["TEST_POSTGRES_URL"]).set(drivername="postgresql")
-    name = f"wecom_app_jobs_{uuid.uuid4().hex[:8]}"
-    with psycopg.connect(server.render_as_string(hide_password=False), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{postgresql_template}"')
-        connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
-        url = server.set(database=name).render_as_string(hide_password=False)
-        yield url
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-@pytest.fixture
-def database_url(backend: str, request: pytest.FixtureRequest) -> str:
-    if backend == "sqlite":
-        path = request.getfixturevalue("tmp_path") / "test.db"
-        path.write_bytes(request.getfixturevalue("sqlite_template").read_bytes())
-        return f"sqlite:///{path}"
-    url: str = request.getfixturevalue("cluster_url")
-    emptied = Database(url)
-    with emptied.write() as session:
-        # TRUNCATE makes new files and takes thirty times as long.
-        session.execute(text("DELETE FROM procrastinate_jobs"))
-        session.execute(text("DELETE FROM procrastinate_workers"))
-    emptied.close()
-    return url
 
 
 class MakeQueue(Protocol):
