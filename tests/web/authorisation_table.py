@@ -264,6 +264,8 @@ ROUTES: Mapping[str, str] = {
     "POST /admin/sync/runs/<int:run_id>/stop": "console: operate",
     "POST /admin/sync/runs/<int:run_id>/resume": "console: operate",
     "POST /admin/sync/runs/<int:run_id>/undo": "console: operate",
+    "GET /admin/conflicts": "console: read",
+    "POST /admin/conflicts": "console: write",
     "GET /admin/schedules": "console: operate",
     "GET /admin/schedules/<int:schedule_id>": "console: operate",
     "POST /admin/schedules/<int:schedule_id>": "console: operate",

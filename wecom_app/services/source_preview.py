@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true
 from sqlalchemy.orm import Session
@@ -62,7 +63,7 @@ def preview(session: Session, status: WeComStatus | None) -> Preview:
         handed_over=handed_over,
         customers=sum(share.customers for share in found),
         calls=calls,
-        seconds=round(push_time_s(status, calls)),
+        seconds=ceil(push_time_s(status, calls)),
     )
 
 

@@ -7,6 +7,7 @@ from flask import Blueprint
 
 from wecom_app.services.access import Viewer
 from wecom_app.web.admin import (
+    conflicts,
     content,
     content_parts,
     customers,
@@ -40,6 +41,7 @@ def make_blueprint() -> Blueprint:
         content_parts,
         schedules,
         sync,
+        conflicts,
         roles,
         tags,
         tag_dimensions,

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from wecom_app.domain.access import Role
 from wecom_app.models import SyncRun
-from wecom_app.services import overview
+from wecom_app.services import conflict_lines, overview
 from wecom_app.services.access import Viewer
 from wecom_app.services.runtime import Runtime
 
@@ -24,6 +24,11 @@ def things_to_do(session: Session, runtime: Runtime) -> int:
 def waiting_runs(session: Session, _runtime: Runtime) -> int:
     """Return how many runs of sync wait for a person's word."""
     return session.scalar(select(func.count()).where(SyncRun.state == "held")) or 0
+
+
+def open_conflicts(session: Session, _runtime: Runtime) -> int:
+    """Return how many disagreements wait for a person's word."""
+    return conflict_lines.count_open(session)
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ GROUPS: tuple[Group, ...] = (
         (
             Entry("home", "概况", "admin.home", frozenset(CONSOLE), things_to_do),
             Entry("sync", "同步", "admin.sync", frozenset(CONSOLE), waiting_runs),
+            Entry("conflicts", "不一致", "admin.conflicts", frozenset({Role.ADMIN, Role.AUDITOR}), open_conflicts),
             Entry("schedules", "计划", "admin.schedules", frozenset({Role.ADMIN, Role.OPS})),
             Entry("roles", "角色与权限", "admin.roles", frozenset({Role.ADMIN, Role.AUDITOR})),
         ),

@@ -12,6 +12,8 @@ from flask import redirect, request, url_for
 from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response
 
+from wecom_app.services.conflicts import LEFT_WORDS
+
 OF = re.compile(r"[0-9a-z_.]{1,200}")
 """The id or key of what was changed."""
 
@@ -77,6 +79,10 @@ KINDS: Mapping[str, NoticeKind] = {
     "sync.revived": NoticeKind("已重新排队，马上推送到企业微信"),
     "sync.revived_some": NoticeKind("太多了，先重新排队了一部分，请再点一次"),
     "sync.none_failed": NoticeKind("没有推送失败的标签"),
+    "conflicts.none": NoticeKind("没有选中任何一条"),
+    "conflicts.theirs": NoticeKind("已采纳企业微信的值"),
+    "conflicts.ours": NoticeKind("已保留系统里的值，会再写到企业微信"),
+    **{f"conflicts.left_{reason}": NoticeKind(f"有的没有处理：{words}") for reason, words in LEFT_WORDS.items()},
     "undo.all": NoticeKind("已撤销，标签恢复到修改之前"),
     "undo.some": NoticeKind("已撤销一部分；之后又改过的标签保持现状"),
     "undo.none": NoticeKind("没有可撤销的：这些标签之后又改过，保持现状"),

@@ -1,0 +1,104 @@
+"""Sync by real clicks: a full pull begun, watched and undone, and a deletion that waits for a yes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser
+
+from tests.browser.client import WeComClient
+from tests.browser.conftest import OpenWindow
+from tests.browser.site import Site
+from tests.browser.window import Look, Window, open_window
+from tests.flows.pulling import befriend, deafen, go_live, mark, pull
+from tests.flows.test_sync_conflicts import crossed
+
+DESK, PHONE = Look(1280, 900), Look(390, 844)
+LOOKS = (DESK, Look(1280, 900, dark=True), PHONE, Look(390, 844, dark=True))
+
+
+def old_customers(site: Site, group: str = "兴趣") -> list[str]:
+    """Return customers from before go-live who bear a tag in WeCom; no callback tells of anything any more."""
+    site.simulator.act("admin", "group_create", group=group, names=["护肤"])
+    deafen(site)
+    found = befriend(site, "zhang", 3, add_way=3)
+    for external_userid in found:
+        mark(site, "zhang", external_userid, "护肤", group=group)
+    go_live(site)
+    return found
+
+
+def say_yes(page: Window) -> None:
+    """Answer the dialog that asks before something is done."""
+    page.press_in("dialog[open]", "确定")
+
+
+def test_a_pull_is_begun_watched_to_its_end_and_undone(site: Site, window: OpenWindow) -> None:
+    customers = old_customers(site)
+    page = window(roles=("ops",), look=DESK).open("/admin/sync")
+    page.press("开始全量同步")
+    say_yes(page)
+    page.shows("全量同步已开始")
+    page.shows("等待开始")
+    site.settle()
+    # The page asks by itself, and is renewed by the end.
+    page.find("main").get_by_text("已完成").wait_for()
+    assert site.tags_here(customers[0]) == {"护肤"}
+    assert page.violations() == []
+
+    page.press("撤销")
+    say_yes(page)
+    page.shows("正在撤销")
+    site.settle_later(30)
+    page.shows("已恢复")
+    assert all(site.tags_here(one) == set() == site.tags_there(one) for one in customers)
+    assert page.violations() == []
+
+
+def test_a_deletion_of_many_tags_waits_is_looked_at_and_approved(site: Site, window: OpenWindow) -> None:
+    site.make_tags(*[f"标签{number}" for number in range(25)])
+    site.simulator.faults.put({"callbacks": {"hold": True}})
+    for number in range(22):
+        site.simulator.act("admin", "tag_delete", group="兴趣", tag=f"标签{number}")
+    site.simulator.faults.put({})
+    site.settle()
+    page = window(roles=("admin",), look=PHONE).open("/admin")
+    page.page.get_by_role("link", name="同步 1 项待处理").click()
+    page.page.get_by_role("link", name="查看预览并处理").click()
+    page.shows("企业微信里一次删除了")
+    page.shows("标签21")
+    assert page.violations() == []
+    page.press("确认执行")
+    # Whoever thinks better of it has done nothing.
+    page.press_in("dialog[open]", "取消")
+    assert len(site.get("/tags")["items"]) == 25
+    page.press("确认执行")
+    say_yes(page)
+    page.shows("已确认，正在执行")
+    site.settle()
+    page.shows("已停用标签")
+    assert {tag["name"] for tag in site.get("/tags")["items"]} == {"标签22", "标签23", "标签24"}
+
+
+@contextmanager
+def looking(browser: Browser, site: Site, look: Look) -> Iterator[Window]:
+    """Open a window of an administrator; at its end nothing may have gone wrong in it."""
+    client = WeComClient(site.simulator, userid="zhang", external_userid="")
+    opened = open_window(browser, site, client, look, session=site.session_of("zhang", "admin"))
+    yield opened
+    opened.close()
+    assert opened.problems == []
+
+
+def test_the_pages_are_accessible_and_fit_every_width(browser: Browser, standing_site: Site) -> None:
+    site = standing_site
+    crossed(site)
+    old_customers(site, group="肤质")
+    site.simulator.act("wang", "add", external_userid=site.get("/customers")["items"][0]["external_userid"])
+    run = pull(site)
+    for look in LOOKS:
+        with looking(browser, site, look) as page:
+            for path in ("/admin/sync", f"/admin/sync/runs/{run.id}", "/admin/conflicts", "/admin/sync/sources"):
+                page.open(path)
+                page.find("[role=region]").first.wait_for()
+                assert page.violations() == [], path
+                assert page.overflow() == 0, path
