@@ -236,7 +236,9 @@ class Judge:
         calls.clear()
         make_pass()
         assert not [call for call in calls if call.api in WRITES], list(calls)
-        assert (self.corp.rows(VERSIONS), self.corp.rows(COUNTS)) == before
+        after = self.corp.rows(VERSIONS), self.corp.rows(COUNTS)
+        moved = [set(now) ^ set(then) for then, now in zip(before, after, strict=True)]
+        assert after == before, f"moved at rest: {moved}"
 
     def _agree(self) -> bool:
         return all(self.sight.is_equal(customer) for customer in CUSTOMERS)

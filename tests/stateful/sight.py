@@ -22,7 +22,7 @@ JOIN customer c ON c.id = k.customer_id JOIN tag t ON t.id = k.tag_id JOIN tag_g
 GROUP BY 1, 2, 3, 4, 5
 """
 OPEN_CELLS = """
-SELECT ct.relation_id, ct.tag_id, ct.wanted IS NOT ct.base OR ct.sent IS NOT NULL
+SELECT ct.relation_id, ct.tag_id, ct.wanted != coalesce(ct.base, 0) OR ct.sent IS NOT NULL
 FROM customer_tag ct JOIN relation r ON r.id = ct.relation_id
 JOIN tag t ON t.id = ct.tag_id JOIN tag_group g ON g.id = t.group_id
 WHERE ct.acked_ver < ct.ver AND NOT ct.dead AND t.gone_at IS NULL AND r.lost_at IS NULL AND NOT r.half
@@ -35,7 +35,8 @@ WAITING_JOBS = """
 SELECT count(*) FROM job WHERE state IN ('waiting', 'retrying', 'running')
 """
 VERSIONS = """
-SELECT relation_id, tag_id, customer_id, wanted, base, ver, acked_ver, sent, tries, dead, person_seq, source_kind
+SELECT relation_id, tag_id, customer_id, wanted, base, ver, acked_ver, sent, tries, dead, person_seq,
+       CASE relation_id WHEN 0 THEN source_kind END
 FROM customer_tag ORDER BY 1, 2, 3
 """
 COUNTS = """
