@@ -3,12 +3,14 @@
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from wecom_app.errors import InvalidInput
 from wecom_app.models import BotSettings, TagGroup
+from wecom_app.prepared import Prepared
 
 THE_ONE = 1
 DEFAULT_GROUP = "journey.intention"
@@ -31,14 +33,20 @@ class Choices:
     alerts: bool = True
 
 
+CHOSEN = Prepared(select(BotSettings.__table__).where(BotSettings.id == THE_ONE))
+LIVE_GROUPS = select(TagGroup.id, TagGroup.key).where(TagGroup.archived_at.is_(None), TagGroup.gone_at.is_(None))
+LIVE_GROUP = Prepared(LIVE_GROUPS.where(TagGroup.id == bindparam("id")))
+LIVE_GROUP_OF_KEY = Prepared(LIVE_GROUPS.where(TagGroup.key == bindparam("key")))
+
+
 def get(session: Session) -> Choices:
     """Return the choices; where nothing was chosen the defaults, with the usual group if it is there."""
-    row = session.get(BotSettings, THE_ONE)
+    row = CHOSEN.row(session, {})
     if row is None:
-        return Choices(card_group=_live_key(session, TagGroup.key == DEFAULT_GROUP))
+        return Choices(card_group=_key(LIVE_GROUP_OF_KEY.row(session, {"key": DEFAULT_GROUP})))
     return Choices(
         cards=row.cards,
-        card_group=_live_key(session, TagGroup.id == row.card_group_id) if row.card_group_id else None,
+        card_group=_key(LIVE_GROUP.row(session, {"id": row.card_group_id})) if row.card_group_id else None,
         card_delay_s=row.card_delay_s,
         digest=row.digest,
         digest_at=row.digest_at,
@@ -66,12 +74,9 @@ def put(session: Session, choices: Choices, now: datetime) -> Choices:
 
 def group_id(session: Session, key: str | None) -> int | None:
     """Return the id of a live group; None where there is none of that key."""
-    if key is None:
-        return None
-    query = select(TagGroup.id).where(TagGroup.key == key, TagGroup.archived_at.is_(None), TagGroup.gone_at.is_(None))
-    return session.execute(query).scalar_one_or_none()
+    found: int | None = LIVE_GROUP_OF_KEY.scalar(session, {"key": key}) if key is not None else None
+    return found
 
 
-def _live_key(session: Session, which: ColumnElement[bool]) -> str | None:
-    query = select(TagGroup.key).where(which, TagGroup.archived_at.is_(None), TagGroup.gone_at.is_(None))
-    return session.execute(query).scalar_one_or_none()
+def _key(group: Any) -> str | None:
+    return None if group is None else str(group.key)

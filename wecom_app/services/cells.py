@@ -9,12 +9,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, bindparam, delete, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.vocabulary import PUSHED, Scope
 from wecom_app.models import CustomerTag, Relation, Tag, TagClaim, TagGroup, TagOperation
 from wecom_app.models.tagging import CUSTOMER_LEVEL
+from wecom_app.prepared import Prepared
 from wecom_app.services.ports import JobQueue
 from wecom_app.services.runtime import CLOSED
 from wecom_app.services.tag_units import TagFacts, UnitRows
@@ -29,7 +30,7 @@ COPIED = ("wanted", "ver", "source_kind", "source_ref", "actor", "set_at", "expi
 """Columns that a cell copies from the truth at every intent."""
 
 TRUTH = CustomerTag.__table__
-MIRRORED_TRUTH = (
+MIRRORED_TRUTH = Prepared(
     select(TRUTH)
     .join(Tag, Tag.id == TRUTH.c.tag_id)
     .join(TagGroup, TagGroup.id == Tag.group_id)
@@ -45,7 +46,7 @@ MIRRORED_TRUTH = (
 OPERATION = TagOperation.__table__
 IS_OPEN = OPERATION.c.state.in_([literal_column(f"'{state}'") for state in OPEN_STATES])
 """An operation that has not ended. In plain text: SQLite uses a partial index only where it can read the states."""
-SUPERSEDE = (
+SUPERSEDE = Prepared(
     update(TagOperation)
     .where(
         OPERATION.c.relation_id == bindparam("b_relation"),
@@ -55,10 +56,11 @@ SUPERSEDE = (
     .values(state="superseded", closed_at=bindparam("b_now"))
 )
 
-NEW_OPERATION = insert(TagOperation)
+NEW_OPERATION = Prepared(insert(TagOperation))
 CLOSE = update(TagOperation).where(IS_OPEN)
-CLOSE_OF_RELATION = CLOSE.where(OPERATION.c.relation_id == bindparam("of_relation"))
-CLOSE_OF_TAGS = CLOSE_OF_RELATION.where(OPERATION.c.tag_id.in_(bindparam("of_tags", expanding=True)))
+OF_RELATION = CLOSE.where(OPERATION.c.relation_id == bindparam("of_relation"))
+CLOSE_OF_RELATION = Prepared(OF_RELATION)
+CLOSE_OF_TAGS = Prepared(OF_RELATION.where(OPERATION.c.tag_id.in_(bindparam("of_tags", expanding=True))))
 LIVE = (
     select(Relation)
     .where(
@@ -127,19 +129,17 @@ def open_operations(session: Session, wishes: Sequence[Mapping[str, Any]], now: 
     """Insert operations; an open one of the same cell is superseded, never cancelled by its opposite."""
     if not wishes:
         return
-    connection = session.connection()
-    superseded = connection.execute(
-        SUPERSEDE,
+    superseded = SUPERSEDE.run_many(
+        session,
         [{"b_relation": wish["relation_id"], "b_tag": wish["tag_id"], "b_now": now} for wish in wishes],
     )
-    count_closed(session, "superseded", superseded.rowcount)
-    connection.execute(NEW_OPERATION, [dict(wish) for wish in wishes])
+    count_closed(session, "superseded", superseded)
+    NEW_OPERATION.run_many(session, wishes)
 
 
 def open_relation(session: Session, relation: Relation, now: datetime) -> None:
     """Give a relation that has just come alive a cell and an operation for every tag the customer has."""
-    found = session.connection().execute(MIRRORED_TRUTH, {"customer_id": relation.customer_id})
-    rows = [dict(row) for row in found.mappings()]
+    rows = MIRRORED_TRUTH.mappings(session, {"customer_id": relation.customer_id})
     upsert(
         session,
         CustomerTag,
@@ -189,14 +189,14 @@ def close_where(
     session: Session, *conditions: ColumnElement[bool], state: str, reason: str | None, now: datetime
 ) -> None:
     """End the open operations that meet the conditions."""
-    _close(session, CLOSE.where(*conditions), state, reason, now)
+    _close(session, Prepared(CLOSE.where(*conditions)), state, reason, now)
 
 
 def _close(
-    session: Session, statement: Executable, state: str, reason: str | None, now: datetime, **which: object
+    session: Session, statement: Prepared, state: str, reason: str | None, now: datetime, **which: object
 ) -> None:
     values = {"state": state, "reason": reason, "closed_at": now, **which}
-    count_closed(session, state, session.connection().execute(statement, values).rowcount)
+    count_closed(session, state, statement.run(session, values))
 
 
 def count_closed(session: Session, state: str, count: int) -> None:

@@ -10,13 +10,15 @@ from sqlalchemy.orm import Session
 
 from wecom_app.errors import NotFound
 from wecom_app.models import Customer, Relation
+from wecom_app.prepared import Prepared
 from wecom_app.services.ports import ContactDetails
 from wecom_app.services.upsert import ignoring, insert_ignore
 
 CUSTOMER_TYPES = ("wechat", "wecom")
 CUSTOMER = Customer.__table__
 ID = select(CUSTOMER.c.id).where(CUSTOMER.c.external_userid == bindparam("external_userid"))
-LOCKED_ID = ID.with_for_update()
+LOCKED_ID = Prepared(ID.with_for_update())
+PREPARED_ID = Prepared(ID)
 LOCKED = (
     select(CUSTOMER.c.id)
     .where(CUSTOMER.c.external_userid.in_(bindparam("external_userids", expanding=True)))
@@ -33,8 +35,8 @@ LIVE_RELATIONS = (
     .where(Relation.customer_id == bindparam("customer_id"), Relation.lost_at.is_(None))
     .order_by(Relation.id)
 )
-CHANGE = update(Customer).where(CUSTOMER.c.id == bindparam("customer_id"))
-RAISE_VERSION = (
+CHANGE = Prepared(update(Customer).where(CUSTOMER.c.id == bindparam("customer_id")))
+RAISE_VERSION = Prepared(
     update(Customer)
     .where(CUSTOMER.c.id.in_(bindparam("customer_ids", expanding=True)))
     .values(version=CUSTOMER.c.version + 1)
@@ -61,14 +63,13 @@ def ensure(session: Session, external_userid: str, now: datetime) -> int:
         "version": 0,
         "created_at": now,
     }
-    connection = session.connection()
-    found = connection.execute(LOCKED_ID, {"external_userid": external_userid}).scalar()
+    found = LOCKED_ID.scalar(session, {"external_userid": external_userid})
     if found is None:
         statement = ignoring(session, Customer, ("external_userid",), returning=("id",))
-        found = connection.execute(statement, row).scalar()
+        found = statement.scalar(session, row)
     if found is None:
         # Another process made him in the same moment.
-        found = connection.execute(LOCKED_ID, {"external_userid": external_userid}).scalar_one()
+        found = LOCKED_ID.scalar(session, {"external_userid": external_userid})
     return int(found)
 
 
@@ -95,12 +96,12 @@ def renew(session: Session, found: Sequence[tuple[Any, ContactDetails]], now: da
         if row.details_at is None or DETAILS_OF(row) != tuple(_details(details).values())
     ]
     if changed:
-        session.connection().execute(CHANGE, changed)
+        CHANGE.run_many(session, changed)
 
 
 def find_id(session: Session, external_userid: str) -> int | None:
     """Return the customer's id; None if we do not know him."""
-    found: int | None = session.connection().execute(ID, {"external_userid": external_userid}).scalar()
+    found: int | None = PREPARED_ID.scalar(session, {"external_userid": external_userid})
     return found
 
 
@@ -146,7 +147,7 @@ def live_relations(session: Session, customer_id: int) -> list[Relation]:
 def update_details(session: Session, customer_id: int, details: ContactDetails, now: datetime) -> None:
     """Write down what WeCom says of the customer himself."""
     values = {"customer_id": customer_id, **_details(details), "details_at": now}
-    session.connection().execute(CHANGE, values)
+    CHANGE.run(session, values)
 
 
 def _details(details: ContactDetails) -> dict[str, Any]:
@@ -162,4 +163,4 @@ def _details(details: ContactDetails) -> dict[str, Any]:
 
 def raise_version(session: Session, customer_ids: Sequence[int]) -> None:
     """Raise the edit version of customers whose tags changed."""
-    session.connection().execute(RAISE_VERSION, {"customer_ids": list(customer_ids)})
+    RAISE_VERSION.run(session, {"customer_ids": list(customer_ids)})

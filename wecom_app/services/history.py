@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 from wecom_app.domain.tagging import Holding, Source
 from wecom_app.domain.vocabulary import SourceKind
 from wecom_app.models import ChangeSet, TagEvent
+from wecom_app.prepared import Prepared
 from wecom_app.services.tag_units import UnitRows
 
-NEW_CHANGE_SET = insert(ChangeSet).returning(ChangeSet.id)
-NEW_EVENT = insert(TagEvent)
+NEW_CHANGE_SET = Prepared(insert(ChangeSet).returning(ChangeSet.id))
+NEW_EVENT = Prepared(insert(TagEvent))
 KEPT = ("wanted", "source_kind", "source_ref", "actor", "evidence", "set_at", "expires_at")
 
 
@@ -81,13 +82,13 @@ def record(session: Session, units: Sequence[UnitRows], act: Act, now: datetime,
     }
     change_set_id = act.change_set_id
     if change_set_id is None:
-        change_set_id = int(session.connection().execute(NEW_CHANGE_SET, change_set).scalar_one())
+        change_set_id = int(NEW_CHANGE_SET.scalar(session, change_set))
     rows = [
         _event(unit, tag_id, change_set_id, act, now, expired=expired)
         for unit in units
         for tag_id in unit.changed_tag_ids()
     ]
-    session.connection().execute(NEW_EVENT, rows)
+    NEW_EVENT.run_many(session, rows)
     return change_set_id
 
 

@@ -13,6 +13,7 @@ from wecom_app.domain import xml
 from wecom_app.domain.messages import is_hint, read_head, text
 from wecom_app.errors import NotFound
 from wecom_app.models import InboxEvent
+from wecom_app.prepared import Prepared
 from wecom_app.services.ports import IncomingEvent, JobQueue
 from wecom_app.services.upsert import ignoring
 
@@ -21,17 +22,21 @@ WELCOME_KIND = "welcome.send"
 CUSTOMER_EVENT = "change_external_contact"
 WELCOMING = ("add_external_contact", "add_half_external_contact", "msg_audit_approved")
 MAX_BODY_DEPTH = 8
-KNOWN = select(InboxEvent.digest, InboxEvent.id).where(InboxEvent.digest.in_(bindparam("digests", expanding=True)))
-MESSAGE = select(
-    InboxEvent.id,
-    InboxEvent.event,
-    InboxEvent.change_type,
-    InboxEvent.state,
-    InboxEvent.fields,
-    InboxEvent.received_at,
-    InboxEvent.occurred_at,
-).where(InboxEvent.id == bindparam("event_id"))
-END = update(InboxEvent).where(InboxEvent.id == bindparam("event_id"))
+KNOWN = Prepared(
+    select(InboxEvent.digest, InboxEvent.id).where(InboxEvent.digest.in_(bindparam("digests", expanding=True)))
+)
+MESSAGE = Prepared(
+    select(
+        InboxEvent.id,
+        InboxEvent.event,
+        InboxEvent.change_type,
+        InboxEvent.state,
+        InboxEvent.fields,
+        InboxEvent.received_at,
+        InboxEvent.occurred_at,
+    ).where(InboxEvent.id == bindparam("event_id"))
+)
+END = Prepared(update(InboxEvent).where(InboxEvent.id == bindparam("event_id")))
 NUL, REPLACEMENT = "\0", "\ufffd"
 """PostgreSQL keeps no NUL, and XML knows none: a body that has one is kept with the replacement character."""
 
@@ -71,7 +76,7 @@ def store(session: Session, queue: JobQueue, arrivals: Sequence[IncomingEvent]) 
 
 
 def _ids(session: Session, digests: Collection[str]) -> dict[str, int]:
-    rows = session.connection().execute(KNOWN, {"digests": list(digests)})
+    rows = KNOWN.rows(session, {"digests": list(digests)})
     return {row.digest: row.id for row in rows}
 
 
@@ -80,7 +85,7 @@ def _insert(session: Session, arrivals: Sequence[IncomingEvent]) -> dict[str, in
     if not arrivals:
         return {}
     statement = ignoring(session, InboxEvent, ("digest",), returning=("digest", "id"))
-    rows = session.connection().execute(statement, [_row(incoming) for incoming in arrivals])
+    rows = statement.rows_of_many(session, [_row(incoming) for incoming in arrivals])
     return {row.digest: row.id for row in rows}
 
 
@@ -187,21 +192,21 @@ class Message:
 
 def get_message(session: Session, event_id: int) -> Message:
     """Return what a stored callback says; raise NotFound."""
-    found = session.connection().execute(MESSAGE, {"event_id": event_id}).one_or_none()
+    found = MESSAGE.row(session, {"event_id": event_id})
     if found is None:
         raise NotFound("没有这条回调")
-    return Message(**{**found._mapping, "fields": found.fields or {}})
+    return Message(*found)
 
 
 def mark_handled(session: Session, event_id: int, state: str, now: datetime) -> None:
     """Write down that an event has come to its end: `done`, or `ignored` where nothing was to be done."""
     values = {"event_id": event_id, "state": state, "handled_at": now, "error": None}
-    session.connection().execute(END, values)
+    END.run(session, values)
 
 
 def mark_failed(session: Session, event_id: int, error: str) -> None:
     """Show that handling an event failed, and why."""
-    session.connection().execute(END, {"event_id": event_id, "state": "failed", "error": error[:500]})
+    END.run(session, {"event_id": event_id, "state": "failed", "error": error[:500]})
 
 
 def view(event: InboxEvent) -> EventView:

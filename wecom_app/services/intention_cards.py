@@ -91,8 +91,8 @@ def plan(session: Session, context: Context, relation: Relation) -> None:
         "state": "waiting",
         "created_at": context.now,
     }
-    statement = ignoring(session, IntentionCard, ("relation_id", "life_seq")).returning(IntentionCard.id)
-    card_id = session.connection().execute(statement, [row]).scalar_one_or_none()
+    statement = ignoring(session, IntentionCard, ("relation_id", "life_seq"), returning=("id",))
+    card_id = statement.scalar(session, row)
     if card_id is not None:
         _request(session, context, card_id, context.now + timedelta(seconds=choices.card_delay_s))
 

@@ -12,11 +12,12 @@ from wecom_app.domain.merge import Cell, RelationState, UnitTruth
 from wecom_app.domain.vocabulary import Mirror, SourceKind
 from wecom_app.models import CustomerTag, Relation, Tag, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL
+from wecom_app.prepared import Prepared
 from wecom_app.services.tag_units import TagFacts, UnitKey, load_facts
 
 Row = dict[str, Any]
 TABLE = CustomerTag.__table__
-MIRRORED_ROWS = (
+MIRRORED_ROWS = Prepared(
     select(TABLE)
     .join(Tag, Tag.id == TABLE.c.tag_id)
     .join(TagGroup, TagGroup.id == Tag.group_id)
@@ -31,7 +32,9 @@ MIRRORED_ROWS = (
     )
 )
 
-OBSERVED = select(Tag.id, Tag.wecom_tag_id).where(Tag.wecom_tag_id.in_(bindparam("wecom_tag_ids", expanding=True)))
+OBSERVED = Prepared(
+    select(Tag.id, Tag.wecom_tag_id).where(Tag.wecom_tag_id.in_(bindparam("wecom_tag_ids", expanding=True)))
+)
 
 
 @dataclass
@@ -92,7 +95,7 @@ def relation_state(relation: Relation) -> RelationState:
 def find_observed(session: Session, wecom_tag_ids: Iterable[str]) -> tuple[set[int], bool]:
     """Return our tags behind WeCom's ids, and whether some are not in our library."""
     ids = set(wecom_tag_ids)
-    rows = session.connection().execute(OBSERVED, {"wecom_tag_ids": sorted(ids)}).all()
+    rows = OBSERVED.rows(session, {"wecom_tag_ids": sorted(ids)})
     return {row.id for row in rows}, len(rows) < len(ids)
 
 
@@ -123,7 +126,7 @@ def _rows(session: Session, relations: Sequence[Relation], left_out: frozenset[i
         "relation_ids": [relation.id for relation in relations],
     }
     found: dict[int, list[Row]] = {}
-    for row in session.connection().execute(MIRRORED_ROWS, values).mappings():
+    for row in MIRRORED_ROWS.mappings(session, values):
         if row["tag_id"] not in left_out:
             found.setdefault(row["customer_id"], []).append(dict(row))
     return found

@@ -30,8 +30,8 @@ log = structlog.get_logger(__name__)
 def say(session: Session, queue: JobQueue, staff_id: int, cause: str, words: str, now: datetime) -> bool:
     """Have a member told something now; return False if that cause was told before."""
     row = {"staff_id": staff_id, "cause": cause, "text": words, "state": "waiting", "created_at": now}
-    statement = ignoring(session, BotMessage, ("cause",)).returning(BotMessage.id)
-    message_id = session.connection().execute(statement, [row]).scalar_one_or_none()
+    statement = ignoring(session, BotMessage, ("cause",), returning=("id",))
+    message_id = statement.scalar(session, row)
     if message_id is not None:
         args = {"message_id": message_id}
         queue.enqueue(session, SEND_KIND, args, lane="push", key=f"bot:{staff_id}", priority=PRIORITY)

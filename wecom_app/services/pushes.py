@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from wecom_app.domain.vocabulary import PUSHED, SourceKind
 from wecom_app.models import Customer, CustomerTag, Deployment, Relation, Staff, Tag, TagGroup, TagOperation
+from wecom_app.prepared import Prepared
 from wecom_app.services import cells, customers, sequence
 
 MAX_TRIES = 3
@@ -48,13 +49,15 @@ OPEN_CELLS = (
     )
     .order_by(CustomerTag.relation_id, CustomerTag.tag_id)
 )
-AFTER_LOOK = OPEN_CELLS.where(
-    CustomerTag.base.is_not(None),
-    CustomerTag.seen_seq >= CustomerTag.ver,
-    CustomerTag.wanted != CustomerTag.base,
+AFTER_LOOK = Prepared(
+    OPEN_CELLS.where(
+        CustomerTag.base.is_not(None),
+        CustomerTag.seen_seq >= CustomerTag.ver,
+        CustomerTag.wanted != CustomerTag.base,
+    )
 )
-BEFORE_FIRST_LOOK = OPEN_CELLS.where(
-    CustomerTag.base.is_(None), CustomerTag.wanted, Relation.seen_seq == 0, Relation.linked.is_(False)
+BEFORE_FIRST_LOOK = Prepared(
+    OPEN_CELLS.where(CustomerTag.base.is_(None), CustomerTag.wanted, Relation.seen_seq == 0, Relation.linked.is_(False))
 )
 
 CELLS = update(CustomerTag).where(
@@ -65,11 +68,13 @@ OPERATIONS = update(TagOperation).where(
     TagOperation.relation_id == bindparam("of_relation"),
     TagOperation.tag_id.in_(bindparam("of_tags", expanding=True)),
 )
-TRY_CELLS = CELLS.values(sent=cast(CustomerTag.wanted, Integer), tries=CustomerTag.tries + 1)
-TRY_OPERATIONS = OPERATIONS.where(cells.IS_OPEN).values(tries=TagOperation.tries + 1)
-ANSWER_CELLS = CELLS.values(tries=CustomerTag.tries - bindparam("untried"))
-ANSWER_OPERATIONS = OPERATIONS.where(cells.IS_OPEN, TagOperation.state == "sent").values(
-    tries=TagOperation.tries - bindparam("untried")
+TRY_CELLS = Prepared(CELLS.values(sent=cast(CustomerTag.wanted, Integer), tries=CustomerTag.tries + 1))
+TRY_OPERATIONS = Prepared(OPERATIONS.where(cells.IS_OPEN).values(tries=TagOperation.tries + 1))
+ANSWER_CELLS = Prepared(CELLS.values(tries=CustomerTag.tries - bindparam("untried")))
+ANSWER_OPERATIONS = Prepared(
+    OPERATIONS.where(cells.IS_OPEN, TagOperation.state == "sent").values(
+        tries=TagOperation.tries - bindparam("untried")
+    )
 )
 
 
@@ -125,7 +130,7 @@ def plan(session: Session, customer_id: int, *, before_first_look: bool, now: da
     """
     session.flush()
     statement = BEFORE_FIRST_LOOK if before_first_look else AFTER_LOOK
-    rows = session.connection().execute(statement, {"customer_id": customer_id}).all()
+    rows = statement.rows(session, {"customer_id": customer_id})
     pushes: dict[int, Push] = {}
     for row in rows:
         if row.tries >= MAX_TRIES:
@@ -142,8 +147,8 @@ def plan(session: Session, customer_id: int, *, before_first_look: bool, now: da
 
 def _mark_sent(session: Session, push: Push, seq: int) -> None:
     of_push = {"of_relation": push.relation_id, "of_tags": push.tag_ids}
-    session.connection().execute(TRY_CELLS, {**of_push, "touched_seq": seq})
-    session.connection().execute(TRY_OPERATIONS, {**of_push, "state": "sent"})
+    TRY_CELLS.run(session, {**of_push, "touched_seq": seq})
+    TRY_OPERATIONS.run(session, {**of_push, "state": "sent"})
 
 
 def bury(session: Session, relation_id: int, tag_ids: Sequence[int], reason: str, now: datetime) -> None:
@@ -219,9 +224,9 @@ def _record(session: Session, push: Push, answer: Answer, seq: int) -> None:
     if answer.refused:
         cell_values["sent"] = None
         operation_values["state"] = "pending"
-    session.connection().execute(ANSWER_CELLS, {**of_push, **cell_values})
+    ANSWER_CELLS.run(session, {**of_push, **cell_values})
     if untried or operation_values:
-        session.connection().execute(ANSWER_OPERATIONS, {**of_push, **operation_values})
+        ANSWER_OPERATIONS.run(session, {**of_push, **operation_values})
 
 
 def note_reason(session: Session, customer_id: int, reason: str) -> None:

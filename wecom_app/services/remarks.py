@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.domain import field_kinds
@@ -17,6 +17,7 @@ from wecom_app.domain.access import Purpose
 from wecom_app.domain.remarks import MAX_LENGTH, MAX_PHONES, PARTS, Part, Verdict, judge
 from wecom_app.errors import InvalidInput, WeComError
 from wecom_app.models import Customer, Relation, RemarkEdit, Staff
+from wecom_app.prepared import Prepared
 from wecom_app.services import cells, customers, sequence
 from wecom_app.services.access import Viewer, find_customer
 from wecom_app.services.context import Context
@@ -29,6 +30,16 @@ MAX_TRIES = 3
 PRIORITY = 10
 GOVERNING = ("pending", "sent", "failed")
 """While an edit stands so, a look leaves its parts as they were written here."""
+LAST_GOVERNING = Prepared(
+    select(RemarkEdit.id)
+    .where(
+        RemarkEdit.relation_id == bindparam("relation_id"),
+        RemarkEdit.life_seq == bindparam("life_seq"),
+        RemarkEdit.state.in_(GOVERNING),
+    )
+    .order_by(RemarkEdit.id.desc())
+    .limit(1)
+)
 WECOM_WINS = "企业微信中有更新的修改，已采用"
 ENDED = "好友关系已解除"
 NAMES = {"remark": "备注", "description": "描述", "company": "企业", "phones": "电话"}
@@ -251,17 +262,10 @@ def _again(session: Session, context: Context, row: RemarkEdit) -> None:
 
 def _governing(session: Session, relation: Relation) -> RemarkEdit | None:
     """Return the edit of this friendship that WeCom has not got yet."""
-    query = (
-        select(RemarkEdit)
-        .where(
-            RemarkEdit.relation_id == relation.id,
-            RemarkEdit.life_seq == relation.life_seq,
-            RemarkEdit.state.in_(GOVERNING),
-        )
-        .order_by(RemarkEdit.id.desc())
-        .limit(1)
-    )
-    return session.scalars(query).one_or_none() if relation.lost_at is None else None
+    if relation.lost_at is not None:
+        return None
+    found = LAST_GOVERNING.scalar(session, {"relation_id": relation.id, "life_seq": relation.life_seq})
+    return session.get_one(RemarkEdit, found) if found is not None else None
 
 
 def _void_former(session: Session, relation: Relation, now: datetime) -> None:

@@ -53,8 +53,8 @@ def post(session: Session, runtime: Runtime, kind: str, period: str, content: st
             "state": "waiting",
             "created_at": runtime.clock.now(),
         }
-        statement = ignoring(session, RobotMessage, ("robot", "kind", "period")).returning(RobotMessage.id)
-        message_id = session.connection().execute(statement, [row]).scalar_one_or_none()
+        statement = ignoring(session, RobotMessage, ("robot", "kind", "period"), returning=("id",))
+        message_id = statement.scalar(session, row)
         if message_id is not None:
             made = True
             runtime.queue.enqueue(session, SEND_KIND, {"message_id": message_id}, lane="bulk", key=f"robot:{name}")

@@ -257,7 +257,7 @@ def _start(runtime: Runtime, run_id: int) -> tuple[str, JobArgs] | None:
 def _insert(session: Session, schedule_id: int, fire_at: datetime, **values: Any) -> int | None:
     statement = ignoring(session, ScheduleRun, ("schedule_id", "fire_at"), returning=("id",))
     row = {"schedule_id": schedule_id, "fire_at": fire_at, **values}
-    found: int | None = session.connection().execute(statement, [row]).scalar_one_or_none()
+    found: int | None = statement.scalar(session, row)
     return found
 
 

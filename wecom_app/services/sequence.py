@@ -10,14 +10,15 @@ from contextlib import contextmanager
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from wecom_app.prepared import Prepared
 from wecom_app.services.runtime import Store
 
 _REACHED = text("SELECT value FROM counter WHERE name = 'sync'")
-_SQLITE = text("UPDATE counter SET value = value + 1 WHERE name = 'sync' RETURNING value")
+_SQLITE = Prepared(text("UPDATE counter SET value = value + 1 WHERE name = 'sync' RETURNING value"))
 # The lock must be held before the number is drawn: a CTE that is referred to is evaluated first. The key is our own;
 # whoever draws under a customer's lock shares it, a look at many customers has it alone.
-_POSTGRESQL = text(
-    "WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(1513)) SELECT nextval('sync_seq') FROM held"
+_POSTGRESQL = Prepared(
+    text("WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(1513)) SELECT nextval('sync_seq') FROM held")
 )
 _ALONE = text("WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock(1513)) SELECT nextval('sync_seq') FROM held")
 
@@ -25,7 +26,7 @@ _ALONE = text("WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock(1513)) SE
 def draw(session: Session) -> int:
     """Return the next number."""
     statement = _SQLITE if session.get_bind().dialect.name == "sqlite" else _POSTGRESQL
-    return int(session.connection().execute(statement).scalar_one())
+    return int(statement.scalar(session, {}))
 
 
 def draw_alone(session: Session) -> int:

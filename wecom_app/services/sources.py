@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from wecom_app.domain.tagging import Source
 from wecom_app.domain.vocabulary import SOURCE_GROUP_NAME, UNKNOWN_SOURCE, Lifecycle, SourceKind, source_name
 from wecom_app.models import Channel, ChannelTag, Relation, Tag, TagGroup
+from wecom_app.prepared import Prepared
 from wecom_app.services import channel_remarks, tagging, taxonomy
 from wecom_app.services.context import Context
 from wecom_app.services.history import Act
@@ -16,7 +17,7 @@ from wecom_app.services.tagging import TagChange
 
 ADD_WAY_REF = "add_way:"
 """Beginning of `source_ref` where the source tag says how a contact from outside channels was added."""
-LIVE_TAG_IDS = (
+LIVE_TAG_IDS = Prepared(
     select(ChannelTag.tag_id)
     .join(Tag, Tag.id == ChannelTag.tag_id)
     .join(TagGroup, TagGroup.id == Tag.group_id)
@@ -49,7 +50,7 @@ def tag_by_channel(session: Session, context: Context, relation: Relation, chann
 
 def live_tag_ids(session: Session, channel_id: int) -> list[int]:
     """Return the tags that a channel gives now, in their order."""
-    return list(session.connection().execute(LIVE_TAG_IDS, {"channel_id": channel_id}).scalars())
+    return LIVE_TAG_IDS.scalars(session, {"channel_id": channel_id})
 
 
 def find_source_tag(session: Session, name: str) -> Tag | None:

@@ -7,11 +7,12 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from wecom_app.models import Staff
+from wecom_app.prepared import Prepared
 from wecom_app.services.ports import JobQueue
 from wecom_app.services.upsert import insert_ignore
 
 READ_KIND = "staff.read"
-IDS = select(Staff.userid_key, Staff.id).where(Staff.userid_key.in_(bindparam("keys", expanding=True)))
+IDS = Prepared(select(Staff.userid_key, Staff.id).where(Staff.userid_key.in_(bindparam("keys", expanding=True))))
 
 
 def ensure(session: Session, userids: Sequence[str], now: datetime) -> Mapping[str, int]:
@@ -55,5 +56,5 @@ def request_reading(session: Session, queue: JobQueue, userid: str) -> None:
 
 
 def _ids(session: Session, keys: set[str]) -> dict[str, int]:
-    rows = session.connection().execute(IDS, {"keys": sorted(keys)})
+    rows = IDS.rows(session, {"keys": sorted(keys)})
     return {row.userid_key: row.id for row in rows}

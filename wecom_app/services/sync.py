@@ -20,6 +20,7 @@ from wecom_app.errors import (
     WeComUnavailable,
 )
 from wecom_app.models import Customer, Relation
+from wecom_app.prepared import Prepared
 from wecom_app.services import cells, customers, library, pushes, sequence, sightings
 from wecom_app.services.library import NOBODY_ASKED
 from wecom_app.services.ports import ContactDetails, JobArgs
@@ -31,7 +32,7 @@ NOT_A_CONTACT = 84061
 MAX_ROUNDS = 4
 """Looks in one run; what is still open then is left to the next run."""
 
-LOOKED_AT = (
+LOOKED_AT = Prepared(
     select(Customer.external_userid, Relation.id, Relation.dirty_gen)
     .join(Relation, Relation.customer_id == Customer.id)
     .where(Customer.id == bindparam("customer_id"), Relation.lost_at.is_(None))
@@ -81,7 +82,7 @@ def run(runtime: Runtime, args: JobArgs) -> None:
 
 def _question(session: Session, customer_id: int) -> Question | None:
     """Draw a look's number, under the customer's lock; None if there is nothing to look at."""
-    live = session.connection().execute(LOOKED_AT, {"customer_id": customer_id}).all()
+    live = LOOKED_AT.rows(session, {"customer_id": customer_id})
     if not live:
         return None
     return Question(live[0].external_userid, sequence.draw(session), {row.id: row.dirty_gen for row in live})

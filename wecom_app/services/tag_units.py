@@ -12,9 +12,10 @@ from wecom_app.domain.tagging import Decision, Holding, Source, Unit, Wish
 from wecom_app.domain.vocabulary import PUSHED, SourceKind
 from wecom_app.models import CustomerTag, Tag, TagClaim, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL
+from wecom_app.prepared import Prepared
 from wecom_app.services.upsert import insert_ignore, upsert
 
-FACTS = (
+FACTS = Prepared(
     select(
         Tag.id,
         Tag.name,
@@ -40,13 +41,17 @@ FACTS = (
         )
     )
 )
-ROWS = select(CustomerTag.__table__).where(
-    CustomerTag.customer_id.in_(bindparam("customer_ids", expanding=True)),
-    CustomerTag.tag_id.in_(bindparam("tag_ids", expanding=True)),
+ROWS = Prepared(
+    select(CustomerTag.__table__).where(
+        CustomerTag.customer_id.in_(bindparam("customer_ids", expanding=True)),
+        CustomerTag.tag_id.in_(bindparam("tag_ids", expanding=True)),
+    )
 )
-CLAIMS = select(TagClaim.__table__).where(
-    TagClaim.customer_id.in_(bindparam("customer_ids", expanding=True)),
-    TagClaim.tag_id.in_(bindparam("tag_ids", expanding=True)),
+CLAIMS = Prepared(
+    select(TagClaim.__table__).where(
+        TagClaim.customer_id.in_(bindparam("customer_ids", expanding=True)),
+        TagClaim.tag_id.in_(bindparam("tag_ids", expanding=True)),
+    )
 )
 
 
@@ -180,7 +185,7 @@ class UnitRows:
 
 def load_facts(session: Session, tag_ids: Iterable[int]) -> TagFacts:
     """Return the facts of the tags and of their mates in single-choice groups."""
-    rows = session.connection().execute(FACTS, {"tag_ids": sorted(set(tag_ids))})
+    rows = FACTS.rows(session, {"tag_ids": sorted(set(tag_ids))})
     return TagFacts({row[0]: _fact(row) for row in rows})
 
 
@@ -188,7 +193,7 @@ def load(session: Session, customer_ids: Sequence[int], facts: TagFacts) -> dict
     """Return the units of these customers and tags that have rows or claims."""
     units: dict[UnitKey, UnitRows] = {}
     values = {"customer_ids": list(customer_ids), "tag_ids": list(facts.tags)}
-    for row in session.connection().execute(ROWS, values).mappings():
+    for row in ROWS.mappings(session, values):
         if facts.holds_truth(row["tag_id"], row["relation_id"]):
             _unit(units, facts, dict(row)).before[row["tag_id"]] = dict(row)
     claims = _load_claims(session, values, facts, units)
@@ -202,7 +207,7 @@ def _load_claims(
     session: Session, values: dict[str, Any], facts: TagFacts, units: dict[UnitKey, UnitRows]
 ) -> dict[UnitKey, list[Holding]]:
     claims: dict[UnitKey, list[Holding]] = {}
-    for row in session.connection().execute(CLAIMS, values).mappings():
+    for row in CLAIMS.mappings(session, values):
         unit = _unit(units, facts, dict(row))
         claims.setdefault(unit.key, []).append(_holding({**row, "set_at": row["claimed_at"]}))
     return claims

@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from wecom_app.db import Base
+from wecom_app.prepared import Prepared
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -17,7 +18,7 @@ def insert_ignore(session: Session, table: type[Base], rows: Rows, keys: Sequenc
     """Insert the rows whose `keys` are not taken; leave the others as they are."""
     if rows:
         statement = ignoring(session, table, tuple(keys))
-        session.connection().execute(statement, [dict(row) for row in rows])
+        statement.run_many(session, rows)
 
 
 def ignoring(session: Session, table: type[Base], keys: tuple[str, ...], *, returning: tuple[str, ...] = ()) -> Any:
@@ -41,7 +42,7 @@ def upsert(
         return
     names = [name for name in rows[0] if name not in keys] if overwrite is None else overwrite
     statement = _overwriting(_dialect(session), table, tuple(keys), tuple(names))
-    session.connection().execute(statement, [dict(row) for row in rows])
+    statement.run_many(session, rows)
 
 
 def _dialect(session: Session) -> str:
@@ -52,14 +53,16 @@ def _dialect(session: Session) -> str:
 @lru_cache
 def _ignoring(dialect: str, table: type[Base], keys: tuple[str, ...], returning: tuple[str, ...]) -> Any:
     statement = _insert(dialect, table).on_conflict_do_nothing(index_elements=keys)
-    return statement.returning(*(table.__table__.c[name] for name in returning)) if returning else statement
+    if returning:
+        statement = statement.returning(*(table.__table__.c[name] for name in returning))
+    return Prepared(statement)
 
 
 @lru_cache
 def _overwriting(dialect: str, table: type[Base], keys: tuple[str, ...], names: tuple[str, ...]) -> Any:
     statement = _insert(dialect, table)
     changed = {name: statement.excluded[name] for name in names}
-    return statement.on_conflict_do_update(index_elements=keys, set_=changed)
+    return Prepared(statement.on_conflict_do_update(index_elements=keys, set_=changed))
 
 
 def _insert(dialect: str, table: type[Base]) -> Any:

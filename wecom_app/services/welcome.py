@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from wecom_app.domain.messages import MAX_TEXT_BYTES, cut_to_bytes, fill, placeholders_in, text, without_name
 from wecom_app.errors import AppError, WeComError, WeComRejected, WelcomeTaken, WelcomeTooLate
 from wecom_app.models import Channel, Customer, Staff, Welcome
+from wecom_app.prepared import Prepared
 from wecom_app.services import greetings, inbox, media_renewal, relations
 from wecom_app.services.inbox import Message
 from wecom_app.services.media_renewal import Attached
@@ -30,14 +31,14 @@ NAME_WAIT_S = 3.0
 RETRY_S = 0.5
 NOTHING_LEFT = "不知道客户名字，去掉名字后没有可发送的内容：请填写备用欢迎语"
 BAD_MEDIA = 40007
-EARLIER = select(Welcome.event_id, Welcome.status, Welcome.tries).where(Welcome.code == bindparam("code"))
-NOTE = (
+EARLIER = Prepared(select(Welcome.event_id, Welcome.status, Welcome.tries).where(Welcome.code == bindparam("code")))
+NOTE = Prepared(
     update(Welcome)
     .where(Welcome.code == bindparam("of_code"), Welcome.event_id == bindparam("of_event"), Welcome.status == "waiting")
     .values(tries=Welcome.tries + bindparam("more"))
 )
-STAFF_NAME = select(Staff.name).where(Staff.userid_key == bindparam("userid_key"))
-CUSTOMER_NAME = select(Customer.name).where(Customer.external_userid == bindparam("external_userid"))
+STAFF_NAME = Prepared(select(Staff.name).where(Staff.userid_key == bindparam("userid_key")))
+CUSTOMER_NAME = Prepared(select(Customer.name).where(Customer.external_userid == bindparam("external_userid")))
 
 log = structlog.get_logger(__name__)
 
@@ -162,7 +163,7 @@ def _plan(session: Session, runtime: Runtime, event_id: int) -> Plan | None:
         "tries": 0,
         "received_at": message.received_at,
     }
-    earlier = session.connection().execute(EARLIER, {"code": record["code"]}).one_or_none()
+    earlier = EARLIER.row(session, {"code": record["code"]})
     if earlier is not None and (earlier.status != "waiting" or earlier.event_id != event_id):
         return None
     return Plan(
@@ -205,14 +206,14 @@ def deadline_of(received_at: datetime, occurred_at: datetime | None) -> Deadline
 def _names(session: Session, runtime: Runtime, message: Message, channel: Channel | None) -> dict[str, str]:
     key = text(message.fields, "UserID").lower()
     return {
-        "staff_name": session.connection().execute(STAFF_NAME, {"userid_key": key}).scalar() or "",
+        "staff_name": STAFF_NAME.scalar(session, {"userid_key": key}) or "",
         "channel_name": channel.name if channel else "",
         "date": greetings.date_words(message.received_at, runtime.settings.time_zone),
     }
 
 
 def _customer_name(session: Session, external_userid: str) -> str:
-    name = session.connection().execute(CUSTOMER_NAME, {"external_userid": external_userid}).scalar()
+    name = CUSTOMER_NAME.scalar(session, {"external_userid": external_userid})
     return name or ""
 
 
@@ -269,4 +270,4 @@ def _note(runtime: Runtime, plan: Plan, *, tries: int = 0, **values: Any) -> boo
     here = {"of_code": plan.record["code"], "of_event": plan.record["event_id"], "more": tries}
     with runtime.write(urgent=True) as session:
         insert_ignore(session, Welcome, [plan.record], ["code"])
-        return session.connection().execute(NOTE, {**here, **values}).rowcount == 1
+        return NOTE.run(session, {**here, **values}) == 1

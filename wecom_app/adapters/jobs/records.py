@@ -35,7 +35,7 @@ COUNTS = (
 
 def add_job(session: Session, job: Mapping[str, Any]) -> int | None:
     """Insert a job unless a waiting one has its unique name."""
-    job_id: int | None = session.connection().execute(statements.ADD, dict(job)).scalar()
+    job_id: int | None = statements.ADD.scalar(session, job)
     if job_id is not None:
         session.info[ENQUEUED] = True
     return job_id

@@ -28,6 +28,7 @@ from sqlalchemy.dialects.sqlite import insert
 from wecom_app.adapters.jobs.outcomes import SUPERSEDED
 from wecom_app.db import UtcDateTime
 from wecom_app.models.queue import Job
+from wecom_app.prepared import Prepared
 
 JOB = cast("Table", Job.__table__)
 FREE_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
@@ -74,10 +75,10 @@ def _next_of(lane: str) -> Select[Any]:
 
 
 @cache
-def claim(lanes: tuple[str, ...]) -> Executable:
+def claim(lanes: tuple[str, ...]) -> Prepared:
     """Take the next jobs: parameters now, until, owner and a `free_<lane>` for each lane."""
     ids: Select[Any] | CompoundSelect[Any] = union_all(*[_next_of(lane) for lane in lanes])
-    return (
+    return Prepared(
         update(JOB)
         .where(JOB.c.id.in_(ids))
         .values(
@@ -101,9 +102,9 @@ def claim(lanes: tuple[str, ...]) -> Executable:
 
 
 @cache
-def lanes_with_due(lanes: tuple[str, ...]) -> Executable:
+def lanes_with_due(lanes: tuple[str, ...]) -> Prepared:
     """Name the lanes in which a job could be claimed: parameter now."""
-    return union_all(*[select(literal(lane).label("lane")).where(exists(_due(lane)[1])) for lane in lanes])
+    return Prepared(union_all(*[select(literal(lane).label("lane")).where(exists(_due(lane)[1])) for lane in lanes]))
 
 
 @cache
@@ -117,7 +118,7 @@ def _held(condition: ColumnElement[bool]) -> Any:
     return update(JOB).where(condition, JOB.c.state == "running", JOB.c.lease_owner == bindparam("owner"))
 
 
-ADD = insert(JOB).on_conflict_do_nothing().returning(JOB.c.id)
+ADD = Prepared(insert(JOB).on_conflict_do_nothing().returning(JOB.c.id))
 
 _one = JOB.c.id == bindparam("job_id")
 _several = JOB.c.id.in_(bindparam("job_ids", expanding=True))
@@ -131,23 +132,29 @@ def has_twin(state: str) -> ColumnElement[bool]:
     )
 
 
-FINISH = _held(_several).values(state="done", finished_at=_time("now"), last_error=None, **FREE_LEASE)
-BURY = _held(_one).values(state="dead", finished_at=_time("now"), last_error=bindparam("error"), **FREE_LEASE)
-RETRY = _held(_one).values(state="retrying", run_at=_time("due"), last_error=bindparam("error"), **FREE_LEASE)
+FINISH = Prepared(_held(_several).values(state="done", finished_at=_time("now"), last_error=None, **FREE_LEASE))
+BURY = Prepared(_held(_one).values(state="dead", finished_at=_time("now"), last_error=bindparam("error"), **FREE_LEASE))
+RETRY = Prepared(_held(_one).values(state="retrying", run_at=_time("due"), last_error=bindparam("error"), **FREE_LEASE))
 # A job in back-off counts here: else every enqueue during an outage would leave one more that retries.
-SUPERSEDE = _held(_one & or_(has_twin("waiting"), has_twin("retrying"))).values(
-    state="done", finished_at=_time("now"), last_error=SUPERSEDED, **FREE_LEASE
+SUPERSEDE = Prepared(
+    _held(_one & or_(has_twin("waiting"), has_twin("retrying"))).values(
+        state="done", finished_at=_time("now"), last_error=SUPERSEDED, **FREE_LEASE
+    )
 )
-RELEASE = _held(_one).values(
-    # A run that we ended is no failed attempt. No twin waits: SUPERSEDE is run first.
-    state=case((JOB.c.attempts > 1, "retrying"), else_="waiting"),
-    attempts=JOB.c.attempts - 1,
-    run_at=_time("now"),
-    **FREE_LEASE,
+RELEASE = Prepared(
+    _held(_one).values(
+        # A run that we ended is no failed attempt. No twin waits: SUPERSEDE is run first.
+        state=case((JOB.c.attempts > 1, "retrying"), else_="waiting"),
+        attempts=JOB.c.attempts - 1,
+        run_at=_time("now"),
+        **FREE_LEASE,
+    )
 )
-HEARTBEAT = _held(_several).values(lease_until=_time("until"))
+HEARTBEAT = Prepared(_held(_several).values(lease_until=_time("until")))
 
-RUNNING = select(JOB.c.id, JOB.c.lease_owner, JOB.c.lease_until, JOB.c.last_error).where(in_states(JOB, "running"))
+RUNNING = Prepared(
+    select(JOB.c.id, JOB.c.lease_owner, JOB.c.lease_until, JOB.c.last_error).where(in_states(JOB, "running"))
+)
 
 
 def _oldest(state: str) -> Select[Any]:

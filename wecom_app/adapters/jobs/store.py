@@ -15,6 +15,7 @@ from wecom_app.adapters.jobs.leases import LEASE, is_ended
 from wecom_app.adapters.jobs.outcomes import Outcome, judge_lost
 from wecom_app.adapters.jobs.runner import ClaimedJob
 from wecom_app.clock import Clock
+from wecom_app.prepared import Prepared
 
 logger = logging.getLogger(__name__)
 
@@ -40,14 +41,12 @@ class JobStore:
 
     def __init__(self, clock: Clock, lanes: Sequence[str], owner: str) -> None:
         self._clock, self._owner, self._lanes = clock, owner, tuple(lanes)
-        self._claim = statements.claim(self._lanes)
         self._lanes_with_due = statements.lanes_with_due(self._lanes)
         self._next_due = statements.next_due(self._lanes)
 
     def lanes_with_due(self, session: Session) -> tuple[str, ...]:
         """Return the lanes in which a job could be claimed, in their fixed order."""
-        rows = session.connection().execute(self._lanes_with_due, {"now": self._clock.now()})
-        found = set(rows.scalars())
+        found = set(self._lanes_with_due.scalars(session, {"now": self._clock.now()}))
         return tuple(lane for lane in self._lanes if lane in found)
 
     def next_due(self, session: Session) -> datetime | None:
@@ -56,11 +55,12 @@ class JobStore:
 
     def claim(self, session: Session, free: Mapping[str, int]) -> list[ClaimedJob]:
         """Take at most `free[lane]` jobs of each lane, best first."""
+        lanes = tuple(lane for lane in self._lanes if free.get(lane))
+        if not lanes:
+            return []
         now = self._clock.now()
-        places = {f"free_{lane}": free.get(lane, 0) for lane in self._lanes}
-        rows = session.connection().execute(
-            self._claim, {"now": now, "until": now + LEASE, "owner": self._owner, **places}
-        )
+        places = {f"free_{lane}": free[lane] for lane in lanes}
+        rows = statements.claim(lanes).rows(session, {"now": now, "until": now + LEASE, "owner": self._owner, **places})
         # RETURNING promises no order.
         ordered = sorted(rows, key=lambda row: (-row.priority, row.id))
         return [
@@ -93,7 +93,7 @@ class JobStore:
         ended: dict[str, bool] = {}
         return [
             LostJob(row.id, row.lease_owner, row.last_error)
-            for row in session.connection().execute(statements.RUNNING)
+            for row in statements.RUNNING.rows(session, {})
             if row.id not in live and (_ran_out(row, now) or _has_ended(row.lease_owner, ended))
         ]
 
@@ -132,9 +132,8 @@ class JobStore:
             self._run(session, statements.RETRY, owner, job_id=job_id, error=outcome.error, due=due)
 
     @staticmethod
-    def _run(session: Session, statement: Any, owner: str, **parameters: Any) -> int:
-        result = session.connection().execute(statement, {"owner": owner, **parameters})
-        return int(result.rowcount)
+    def _run(session: Session, statement: Prepared, owner: str, **parameters: Any) -> int:
+        return statement.run(session, {"owner": owner, **parameters})
 
 
 def _ran_out(row: Row[*tuple[Any, ...]], now: datetime) -> bool:
