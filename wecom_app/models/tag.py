@@ -41,7 +41,7 @@ class Mirrored:
     blocked: Mapped[str | None] = mapped_column(String(200))
     """Why WeCom does not take it as it is here; None while nothing was refused."""
     blocked_by: Mapped[str | None] = mapped_column(String(8))
-    """limit (no more tags may be made), refused, tries, or ask (a person decides); None while nothing is in the way."""
+    """limit (no more tags may be made), name (borne by another there), refused, tries, or ask (a person decides)."""
     touched_seq: Mapped[int] = mapped_column(BigId, default=0, server_default="0")
     """When its name or order was last edited, told or seen changed: an older list of WeCom's says nothing about it."""
     deleting_at: Mapped[datetime | None]

@@ -22,6 +22,9 @@ from wecom_app.services.ports import CorpTag, CorpTagGroup
 DEFAULT_DIMENSION = "basic_info"
 """Where groups that were made in WeCom stand until an admin sorts them."""
 
+BY_NAME = "name"
+"""What blocks a tag that cannot be made because another one there bears its name."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -84,6 +87,9 @@ def take_tags(session: Session, given: Context, standing: CorpTagGroup, seq: int
             entries.append(Entry(found, group, shown.name, shown.order))
     told = definition_merge.merge(session, entries, live, seq=seq, now=given.now)
     _take_new(session, given, group, [shown for shown in unknown if shown.id not in by_id], live, seq)
+    held = {canonical(shown.name) for shown in standing.tags}
+    if any(tag.blocked_by == BY_NAME and canonical(tag.name) not in held for tag in live):
+        taxonomy.enqueue_push(session, given.queue, group.id)
     session.flush()
     release_waiting(session, given, linked)
     return told

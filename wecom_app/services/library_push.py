@@ -24,7 +24,7 @@ NAME_EXISTS = 40071
 LIMIT_REACHED = 40126
 LIST = "externalcontact/get_corp_tag_list"
 CREATE = "externalcontact/add_corp_tag"
-NAME_HELD_WORDS = "企业微信的同一标签组里已有同名标签：请改一个名称"
+NAME_HELD_WORDS = "企业微信的同一标签组里另一个标签已用了这个名称"
 
 log = structlog.get_logger(__name__)
 
@@ -41,12 +41,14 @@ def push(runtime: Runtime, args: JobArgs) -> None:
     listing = library.read(runtime)
     _check_group(runtime, group_id, listing.groups)
     told = _take(runtime, group_id, listing)
-    refusals = _make(runtime, group_id, listing)
-    refusals += library_telling.tell(runtime, told)
-    library_deletions.carry_out(runtime, group_id)
+    refusals, rest = library_telling.tell(runtime, told), list[Telling]()
     if told:
-        rest = _take(runtime, group_id, library.read(runtime))
-        library_telling.await_the_rest(runtime, rest)
+        listing = library.read(runtime)
+        rest = _take(runtime, group_id, listing)
+    # After the edits: one of them may have freed a name.
+    refusals += _make(runtime, group_id, listing)
+    library_deletions.carry_out(runtime, group_id)
+    library_telling.await_the_rest(runtime, rest)
     if refusals:
         raise refusals[0]
 
@@ -91,7 +93,7 @@ def _missing(session: Session, group_id: int) -> tuple[TagGroup | None, list[Tag
         Tag.wecom_tag_id.is_(None),
         Tag.archived_at.is_(None),
         Tag.gone_at.is_(None),
-        Tag.blocked.is_(None),
+        or_(Tag.blocked_by.is_(None), Tag.blocked_by == library_merge.BY_NAME),
     )
     return group, list(session.execute(query.order_by(Tag.id)).scalars())
 
@@ -156,8 +158,8 @@ def _make(runtime: Runtime, group_id: int, listing: Listing) -> list[AppError]:
         there = next((standing for standing in listing.groups if standing.id == group.wecom_group_id), None)
         held = {canonical(tag.name) for tag in there.tags} if there else set()
         for tag in missing:
-            if canonical(tag.name) in held:
-                tag.blocked, tag.blocked_by = NAME_HELD_WORDS, "refused"
+            is_held = canonical(tag.name) in held
+            tag.blocked, tag.blocked_by = (NAME_HELD_WORDS, library_merge.BY_NAME) if is_held else (None, None)
         missing = [tag for tag in missing if tag.blocked is None]
         room = library_limits.room(session, runtime.settings.wecom_tag_limit, listing.tags)
         library_limits.block(session, [tag.id for tag in missing[room:]])

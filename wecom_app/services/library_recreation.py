@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import structlog
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from wecom_app.domain.vocabulary import Owner, Scope
 from wecom_app.errors import Conflict, NameTaken, NotFound
@@ -26,6 +26,17 @@ RESET = (*cells.COPIED, "base", "seen_seq", "acked_ver", "touched_seq", "sent", 
 """Columns of a cell that a new tag begins with."""
 
 log = structlog.get_logger(__name__)
+
+
+def deleted(session: Session, *, after_id: int | None = None, limit: int = 50) -> list[tuple[Tag, TagGroup]]:
+    """Return the tags that are deleted at WeCom, with their groups, oldest first; not those that live again by name."""
+    twin = aliased(Tag)
+    lives = select(twin.id).where(
+        twin.group_id == Tag.group_id, twin.name == Tag.name, twin.gone_at.is_(None), twin.archived_at.is_(None)
+    )
+    query = select(Tag, TagGroup).join(TagGroup, TagGroup.id == Tag.group_id)
+    query = query.where(Tag.gone_at.is_not(None), ~lives.exists(), Tag.id > (after_id or 0))
+    return [(tag, group) for tag, group in session.execute(query.order_by(Tag.id).limit(limit))]
 
 
 def request_tag(session: Session, queue: JobQueue, key: str) -> Tag:

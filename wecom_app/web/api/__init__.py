@@ -19,6 +19,7 @@ from wecom_app.web.api import (
     schedules,
     sync,
     sync_runs,
+    tag_sync,
     tags,
 )
 from wecom_app.web.api.endpoint import PREFIX, serve
@@ -29,6 +30,7 @@ ENDPOINTS = (
     *profile_fields.ENDPOINTS,
     *customer_fields.ENDPOINTS,
     *dimensions.ENDPOINTS,
+    *tag_sync.ENDPOINTS,
     *tags.ENDPOINTS,
     *library_files.ENDPOINTS,
     *channels.ENDPOINTS,

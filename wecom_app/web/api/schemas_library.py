@@ -117,6 +117,25 @@ class TagUsesOut(BaseModel):
     uses: list[TagUseOut]
 
 
+class DeletionOut(BaseModel):
+    """What deleting at WeCom would cost: friendships and customers that lose a tag, and what else uses it.
+
+    `refusal` says why it cannot be deleted from here; null where it can.
+    """
+
+    tags: int
+    customers: int
+    relations: int
+    uses: list[TagUseOut]
+    refusal: str | None
+
+
+class RetriedOut(BaseModel):
+    """How many groups and tags are tried again."""
+
+    retried: int
+
+
 class ExportQuery(BaseModel):
     format: Literal["yaml", "csv"] = "yaml"
 

@@ -73,7 +73,7 @@ def update_tag_group(call: Call) -> BaseModel:
     with call.runtime.write() as session:
         changes = cast("library_edits.GroupChanges", _named(given))
         group = library_edits.edit_group(session, library.context(call.runtime), key, changes, given.version)
-        return _whole(session, group)
+        return whole(session, group)
 
 
 def order_tag_groups(call: Call) -> BaseModel:
@@ -89,7 +89,7 @@ def order_tags(call: Call) -> BaseModel:
     given: KeyOrder = call.body
     with call.runtime.write() as session:
         library_orders.order_tags(session, call.runtime.queue, call.path["key"], given.keys)
-        return _whole(session, taxonomy.get_group(session, call.path["key"]))
+        return whole(session, taxonomy.get_group(session, call.path["key"]))
 
 
 def archive_tag_group(call: Call) -> BaseModel:
@@ -99,12 +99,12 @@ def archive_tag_group(call: Call) -> BaseModel:
         group = library_edits.archive_group(
             session, context, call.path["key"], cascade=given.cascade, actor=call.caller.name
         )
-        return _whole(session, group)
+        return whole(session, group)
 
 
 def restore_tag_group(call: Call) -> BaseModel:
     with call.runtime.write() as session:
-        return _whole(session, library_edits.restore_group(session, library.context(call.runtime), call.path["key"]))
+        return whole(session, library_edits.restore_group(session, library.context(call.runtime), call.path["key"]))
 
 
 def tag_group_uses(call: Call) -> BaseModel:
@@ -165,7 +165,8 @@ def _named(given: Given) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None or name in NULLABLE}
 
 
-def _whole(session: Session, group: TagGroup) -> GroupOut:
+def whole(session: Session, group: TagGroup) -> GroupOut:
+    """Return a group with its live tags as the API shows it."""
     return group_out(group, taxonomy.tags_of(session, [group.id]).get(group.id, []))
 
 
