@@ -126,6 +126,17 @@ def clean_the_disk(_company: Company, patch: pytest.MonkeyPatch) -> None:
     patch.setattr("wecom_app.services.disk.room", lambda _database: Room(free=50 * 2**30, share=0.5))
 
 
+def make_one_tag_too_many(company: Company, _: pytest.MonkeyPatch) -> None:
+    company.simulator.faults.put({"tag_limit": 0})
+    company.make_tags("护肤")
+
+
+def raise_the_tag_limit(company: Company, _: pytest.MonkeyPatch) -> None:
+    company.simulator.faults.put({})
+    company.post("/sync/library/retry", {}, 200)
+    company.settle()
+
+
 Step = Callable[[Company, pytest.MonkeyPatch], None]
 CAUSES: dict[str, tuple[Step, Step]] = {
     "inbox_age": (leave_callbacks_waiting, handle_what_waits),
@@ -133,6 +144,7 @@ CAUSES: dict[str, tuple[Step, Step]] = {
     "dead_jobs": (kill_a_job, cancel_dead_jobs),
     "dead_cells": (leave_a_cell_dead, revive_the_cell),
     "held_runs": (hold_a_run, reject_the_run),
+    "tag_limit": (make_one_tag_too_many, raise_the_tag_limit),
     "token": (refuse_the_secret, accept_the_secret),
     "clock_skew": (set_the_clock_back, set_the_clock_right),
     "disk": (fill_the_disk, clean_the_disk),

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from wecom_app.domain.durations import span_words
 from wecom_app.models import CustomerTag, InboxEvent, SyncRun, Welcome
-from wecom_app.services import robots
+from wecom_app.services import library_limits, robots
 from wecom_app.services.disk import LOW_SHARE, Room
 from wecom_app.services.leftovers import leftovers_of
 from wecom_app.services.ports import JobQueue
@@ -98,6 +98,11 @@ def _held_runs(scene: Scene) -> Reading | None:
     return Reading(len(held), f"等待确认的同步：{named}") if held else None
 
 
+def _tag_limit(scene: Scene) -> Reading | None:
+    count = library_limits.waiting_tags(scene.session)
+    return Reading(count, f"企业标签数量已达上限，{count} 个标签没能在企业微信创建") if count else None
+
+
 def _token(scene: Scene) -> Reading | None:
     """Refused tokens, and the circuit that opens after three of them, are one trouble and one message."""
     token = scene.token
@@ -143,6 +148,7 @@ CONDITIONS: Sequence[Condition] = (
         "用 wecom-app sync status 看预览，再确认或拒绝",
         _held_runs,
     ),
+    Condition("tag_limit", "标签数量上限", "在企业微信后台清理不用的标签，再在标签库点“重试”", _tag_limit),
     Condition("token", "访问令牌", "核对 WECOM_SECRET 与可信 IP，可运行 wecom-app doctor", _token),
     Condition("clock_skew", "时钟偏差", "给服务器校时（NTP）：欢迎语的时限按时钟计算", _clock_skew),
     Condition("disk", "磁盘空间", "尽快清理磁盘：写满后系统会拒收回调", _disk),

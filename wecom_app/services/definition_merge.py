@@ -165,7 +165,8 @@ def _write_name(session: Session, entry: Entry, ours: str, now: datetime) -> Non
     if step in (Step.AGREED, Step.TAKE, Step.PUSH):
         definition_conflicts.close(session, one, Dispute.NAME, now)
     if step is not Step.PUSH or canonical(theirs) != canonical(one.base_name or ""):
-        one.base_name, one.sent_name = theirs, None
+        # Two spellings of one name agree: ours is kept, so that nothing seems to be left to tell.
+        one.base_name, one.sent_name = one.name if step is Step.AGREED else theirs, None
 
 
 def _write_order(session: Session, entry: Entry, now: datetime) -> None:
