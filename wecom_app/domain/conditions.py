@@ -5,10 +5,10 @@ those of `cond` in rule.schema.json. Nothing here knows a database: `services.co
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from wecom_app.domain.condition_leaves import LEAVES, Answer, Facts, HeldTag, Leaf, Reading
+from wecom_app.domain.condition_leaves import LEAVES, Answer, Facts, HeldTag, Leaf, Reading, TagLeaf
 from wecom_app.errors import InvalidInput
 
 MAX_DEPTH = 6
@@ -102,6 +102,24 @@ def _joined(parts: Sequence[Condition], facts: Facts, needed: int) -> Answer:
         for tag in answer.because:
             because.setdefault(tag.key, tag)
     return Answer(holds=True, because=tuple(because.values()))
+
+
+def with_tag_replaced(condition: Condition, old: str, new: str) -> Condition:
+    """Return the condition asking for another tag in a tag's place; where it names both, once."""
+    match condition:
+        case All(parts):
+            return All(tuple(with_tag_replaced(part, old, new) for part in parts))
+        case AnyOf(parts):
+            return AnyOf(tuple(with_tag_replaced(part, old, new) for part in parts))
+        case AtLeast(count, parts):
+            return AtLeast(count, tuple(with_tag_replaced(part, old, new) for part in parts))
+        case Not(part):
+            return Not(with_tag_replaced(part, old, new))
+        case TagLeaf():
+            tags = (new if key == old else key for key in condition.tags)
+            return replace(condition, tags=tuple(dict.fromkeys(tags)))
+        case _:
+            return condition
 
 
 def failing(condition: Condition, facts: Facts) -> list[Condition]:

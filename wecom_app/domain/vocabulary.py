@@ -55,6 +55,9 @@ class Scope(StrEnum):
     RELATION = "relation"
 
 
+SCOPE_SHORT = {Scope.CUSTOMER: "客户", Scope.RELATION: "好友关系"}
+
+
 class Mirror(StrEnum):
     NONE = "none"
     PUSH = "push"

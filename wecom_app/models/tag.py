@@ -85,6 +85,8 @@ class TagGroup(Governed, Mirrored, Base):
     """Who may edit these tags on a customer by hand: everybody, leaders (and admins) or nobody."""
     conflict_policy: Mapped[str] = mapped_column(String(8), default="wecom", server_default="wecom")
     """Whose name or order holds where both sides changed it: wecom, ours, or ask."""
+    colour: Mapped[str | None] = mapped_column(String(8))
+    """A word of `vocabulary.Colour`; None for its dimension's own."""
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
     gone_at: Mapped[datetime | None]
@@ -111,3 +113,5 @@ class Tag(Governed, Mirrored, Base):
     """When WeCom was seen to have deleted it: a tombstone, never made again by itself."""
     replaced_by: Mapped[str | None] = mapped_column(String(200))
     """Key of the tag to use instead of a deprecated one."""
+    merged_into: Mapped[str | None] = mapped_column(String(200))
+    """Key of the tag that took this one over: archived with it, brought back only by undoing the merge."""

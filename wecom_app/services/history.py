@@ -103,15 +103,16 @@ def _event(
         "tag_id": tag_id,
         "relation_id": unit.key.relation_id,
         "op": "add" if after["wanted"] else removal,
-        "before": _kept(unit.before.get(tag_id)),
-        "after": _kept(after),
+        "before": plain_row(unit.before.get(tag_id)),
+        "after": plain_row(after),
         "claims": _claims(unit),
         "event_id": act.event_id,
         "at": now,
     }
 
 
-def _kept(row: dict[str, Any] | None) -> dict[str, Any] | None:
+def plain_row(row: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return what history keeps of a row, as JSON; `read` reads it back."""
     if row is None:
         return None
     return {name: _plain(row[name]) for name in KEPT}
@@ -121,10 +122,11 @@ def _claims(unit: UnitRows) -> dict[str, Any] | None:
     before, after = unit.original.claims, unit.state.claims
     if not before and not after:
         return None
-    return {"before": [_claim(claim) for claim in before], "after": [_claim(claim) for claim in after]}
+    return {"before": [plain_claim(claim) for claim in before], "after": [plain_claim(claim) for claim in after]}
 
 
-def _claim(claim: Holding) -> dict[str, Any]:
+def plain_claim(claim: Holding) -> dict[str, Any]:
+    """Return a claim as JSON; `read_claims` reads it back."""
     return {
         "tag_id": claim.tag_id,
         "source_kind": claim.source.kind.value,

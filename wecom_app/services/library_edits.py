@@ -186,6 +186,8 @@ def restore_tag(session: Session, context: Context, key: str) -> Tag:
     tag, group = find_tag(session, key, lock=True, archived=True)
     if tag.archived_at is None:
         return tag
+    if tag.merged_into is not None:
+        raise Conflict(f"「{tag.name}」已合并到 {tag.merged_into}，要恢复请撤销合并")
     if tag.wecom_tag_id is None:
         taxonomy.free_tag_name(session, group, tag.name)
     if group.archived_at is not None:

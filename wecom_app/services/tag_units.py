@@ -138,7 +138,7 @@ class UnitRows:
     @property
     def is_touched(self) -> bool:
         """Whether anything about the unit must be written."""
-        return self.confirmed or self.state != self.original
+        return self.confirmed or bool(self.restored) or self.state != self.original
 
     @property
     def has_new_value(self) -> bool:

@@ -10,9 +10,11 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain import conditions
+from wecom_app.errors import Conflict
 from wecom_app.models import BotSettings, Channel, ChannelTag, ContentItem, CustomerTag, Tag
-from wecom_app.services import condition_queries, content
+from wecom_app.services import condition_queries, content, tag_repointing
 from wecom_app.services.context import Context
+from wecom_app.services.tag_repointing import Repointing, Rewrite, TagUse
 
 CONDITIONS = select(ContentItem.id, ContentItem.title, ContentItem.condition).where(
     ContentItem.archived_at.is_(None), ContentItem.status == "active", ContentItem.condition.is_not(None)
@@ -20,22 +22,15 @@ CONDITIONS = select(ContentItem.id, ContentItem.title, ContentItem.condition).wh
 
 
 @dataclass(frozen=True)
-class TagUse:
-    """One thing that uses tags: what it is, its id, its name, and what becomes of it where its tags go."""
+class Consumer:
+    """How uses of one kind are found, for some tags or over all, ended with `cascade`, and repointed in a merge."""
 
     kind: str
-    id: int
-    name: str
-    otherwise: str
-
-
-@dataclass(frozen=True)
-class Consumer:
-    """How uses of one kind are found, for some tags or over all, and, with `cascade`, ended."""
-
     find: Callable[[Session, Sequence[Tag]], list[TagUse]]
     release: Callable[[Session, Context, Sequence[Tag], str], None]
     tag_ids: Callable[[Session], set[int]]
+    repointing: Repointing | None
+    """None where a use cannot come to use another tag: a tag used so is not merged away."""
 
 
 def uses_of(session: Session, tags: Sequence[Tag]) -> list[TagUse]:
@@ -52,6 +47,36 @@ def release(session: Session, context: Context, tags: Sequence[Tag], actor: str)
     """End every use of these tags as `TagUse.otherwise` says."""
     for consumer in CONSUMERS:
         consumer.release(session, context, tags, actor)
+
+
+def plan_repointing(session: Session, source: Tag, target: Tag) -> list[TagUse]:
+    """Return what would come to use another tag, and how; raise Conflict naming what cannot."""
+    stuck = [use for one in CONSUMERS if one.repointing is None for use in one.find(session, [source])]
+    if stuck:
+        shown = "、".join(f"「{use.name}」" for use in stuck[:5])
+        raise Conflict(
+            f"{shown}用着「{source.name}」，不能自动改用别的标签；请先改掉再合并",
+            details={"uses": [vars(use) for use in stuck]},
+        )
+    planned = (one.repointing.plan(session, source, target) for one in CONSUMERS if one.repointing is not None)
+    return [use for uses in planned for use in uses]
+
+
+def repoint(session: Session, context: Context, source: Tag, target: Tag, actor: str) -> list[Rewrite]:
+    """Have everything that uses a tag use another; raise Conflict naming what cannot."""
+    plan_repointing(session, source, target)
+    rewritten = (
+        one.repointing.carry_out(session, context, source, target, actor)
+        for one in CONSUMERS
+        if one.repointing is not None
+    )
+    return [rewrite for rewrites in rewritten for rewrite in rewrites]
+
+
+def take_back(session: Session, context: Context, rewrite: Rewrite, actor: str) -> bool:
+    """Have something use the tag again that it used before; False where it was changed since."""
+    repointing = next(one.repointing for one in CONSUMERS if one.kind == rewrite.kind)
+    return repointing is not None and repointing.take_back(session, context, rewrite, actor)
 
 
 def count_customers(session: Session, tag_ids: Sequence[int]) -> dict[int, int]:
@@ -134,7 +159,7 @@ def _of_bot(session: Session) -> set[int]:
 
 
 CONSUMERS: tuple[Consumer, ...] = (
-    Consumer(_channels, _release_channels, _of_channels),
-    Consumer(_content, _release_content, _of_content),
-    Consumer(_bot, _release_bot, _of_bot),
+    Consumer("channel", _channels, _release_channels, _of_channels, tag_repointing.CHANNELS),
+    Consumer("content", _content, _release_content, _of_content, tag_repointing.CONTENT),
+    Consumer("bot", _bot, _release_bot, _of_bot, tag_repointing.BOT),
 )

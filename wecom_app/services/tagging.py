@@ -16,10 +16,11 @@ from wecom_app.domain.vocabulary import Scope, SourceKind
 from wecom_app.errors import InvalidInput
 from wecom_app.models import CustomerTag, Tag, TagClaim, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL
-from wecom_app.services import cells, customers, history, sequence, tag_units
+from wecom_app.services import cells, customers, history, sequence, tag_units, unit_moves
 from wecom_app.services.history import Act, Kept
 from wecom_app.services.ports import JobQueue
 from wecom_app.services.tag_units import TagFacts, UnitKey, UnitRows
+from wecom_app.services.unit_moves import Move, Narrowing
 
 OBSERVED = (SourceKind.WECOM, SourceKind.WECOM_LINK)
 """What was found at WeCom is a fact, whether or not we would assign it."""
@@ -75,6 +76,10 @@ class Restoration:
         return Unit(_held(self.after), self.claims_after)
 
 
+Request = TagChange | Restoration | Move | Narrowing
+"""What `apply` hears."""
+
+
 @dataclass(frozen=True)
 class Skipped:
     """A wish that changed nothing, and why.
@@ -98,7 +103,7 @@ class Applied:
 
 def apply(
     session: Session,
-    changes: Sequence[TagChange | Restoration],
+    changes: Sequence[Request],
     act: Act,
     *,
     queue: JobQueue,
@@ -238,12 +243,18 @@ def _let_expire(units: Mapping[UnitKey, UnitRows], now: datetime) -> bool:
 
 
 def _decide_all(
-    changes: Sequence[TagChange | Restoration], facts: TagFacts, units: dict[UnitKey, UnitRows], now: datetime
+    changes: Sequence[Request], facts: TagFacts, units: dict[UnitKey, UnitRows], now: datetime
 ) -> list[Skipped]:
     skipped = []
     for change in changes:
         if isinstance(change, Restoration):
             skipped += _restore(change, facts, units, now)
+            continue
+        if isinstance(change, Move):
+            unit_moves.move(change, facts, units)
+            continue
+        if isinstance(change, Narrowing):
+            unit_moves.narrow(change, facts, units)
             continue
         key = facts.unit_key(change.customer_id, change.tag_id, facts.level(change.tag_id, change.relation_id))
         unit = units.setdefault(key, UnitRows(key))
@@ -268,7 +279,7 @@ def _restore(change: Restoration, facts: TagFacts, units: dict[UnitKey, UnitRows
     key = facts.unit_key(change.customer_id, change.tag_ids[0], change.relation_id)
     unit = units.setdefault(key, UnitRows(key))
     before, after = change.unit_before(), change.unit_after()
-    reason = _obstacle(change, unit, facts, now)
+    reason = obstacle(change, unit, facts, now)
     if reason is not None:
         return [Skipped(change.customer_id, tag_id, reason) for tag_id in change.tag_ids]
     state = restore(unit.state, before, after, now)
@@ -282,8 +293,8 @@ def _restore(change: Restoration, facts: TagFacts, units: dict[UnitKey, UnitRows
     return []
 
 
-def _obstacle(change: Restoration, unit: UnitRows, facts: TagFacts, now: datetime) -> str | None:
-    """Return why the unit is not put back as it was; None where it is."""
+def obstacle(change: Restoration, unit: UnitRows, facts: TagFacts, now: datetime) -> str | None:
+    """Return why the unit is not put back as it was, as `Skipped.reason`; None where it is."""
     rows = {tag_id: unit.before.get(tag_id) for tag_id in change.tag_ids}
     standing = {tag_id: history.keep(row) if row else None for tag_id, row in rows.items()}
     before, after = change.unit_before().held, change.unit_after().held

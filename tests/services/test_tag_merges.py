@@ -1,0 +1,358 @@
+"""Merging tags: who wanted one wants the other, with everything right, and undoing gives back what stood."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, update
+
+from tests.services.shop import API, CAMPAIGN, CHANNEL, PERSON, RULE, Shop, in_seconds
+from wecom_app.domain.tagging import Source
+from wecom_app.domain.vocabulary import Mirror, Scope, Selection, SourceKind
+from wecom_app.errors import AppError, Conflict, InvalidInput
+from wecom_app.models import (
+    BotSettings,
+    Channel,
+    ChannelTag,
+    ContentItem,
+    Customer,
+    LibraryChange,
+    Tag,
+    TagClaim,
+    TagGroup,
+    TagOperation,
+)
+from wecom_app.services import content, library_change_jobs, library_changes, library_edits, tag_merges
+from wecom_app.services.content_drafts import ContentDraft
+from wecom_app.services.history import KEPT
+from wecom_app.services.library_changes import Actor
+from wecom_app.services.tagging import TagChange
+
+ADMIN = Actor("admin", "boss")
+OTHER = Source(SourceKind.MANUAL, actor="wang")
+SOURCES = (PERSON, OTHER, CAMPAIGN, CHANNEL, RULE, API)
+State = tuple[dict[tuple[int, int, int], tuple[Any, ...]], set[tuple[Any, ...]]]
+
+
+def key_of(shop: Shop, tag_id: int) -> str:
+    return next(tag.key for tag in shop.all(Tag) if tag.id == tag_id)
+
+
+def run(shop: Shop, change_id: int) -> int:
+    """Do all pages; return how many transactions it took."""
+    pages = 1
+    while library_change_jobs.step(shop.store, str, change_id):
+        pages += 1
+    return pages
+
+
+def merge(shop: Shop, source: int, target: int) -> int:
+    with shop.store.write() as session:
+        made = tag_merges.start(session, shop.context, key_of(shop, source), key_of(shop, target), ADMIN)
+        change_id = made.id
+    run(shop, change_id)
+    return change_id
+
+
+def unmerge(shop: Shop, change_id: int) -> LibraryChange:
+    with shop.store.write() as session:
+        library_change_jobs.undo(session, shop.context, change_id, ADMIN)
+    run(shop, change_id)
+    with shop.store.read() as session:
+        return library_changes.find(session, change_id)
+
+
+def state(shop: Shop) -> State:
+    """Return all that stands at the level of truth, with its provenance, and all claims."""
+    scopes = {tag.id: group.scope for tag in shop.all(Tag) for group in shop.all(TagGroup) if group.id == tag.group_id}
+    rows = {
+        (row.customer_id, row.relation_id, row.tag_id): tuple(getattr(row, name) for name in KEPT)
+        for row in shop.rows()
+        if row.wanted and (row.relation_id == 0) == (scopes[row.tag_id] == Scope.CUSTOMER)
+    }
+    claims = {
+        (one.customer_id, one.relation_id, one.tag_id, one.source_kind, one.source_ref, one.actor, one.expires_at)
+        for one in shop.all(TagClaim)
+    }
+    return rows, claims
+
+
+WISHES = st.lists(
+    st.tuples(
+        st.integers(0, 2),
+        st.booleans() | st.just(True),
+        st.sampled_from(SOURCES),
+        st.sampled_from((None, 5000, 9999)),
+    ),
+    max_size=8,
+)
+LAYOUTS: dict[str, list[dict[str, Any]]] = {
+    "one multi-choice group": [{}],
+    "one single-choice group": [{"selection": Selection.SINGLE}],
+    "from a single- into a single-choice group": [{"selection": Selection.SINGLE}, {"selection": Selection.SINGLE}],
+    "from a multi- into a single-choice group": [{}, {"selection": Selection.SINGLE}],
+    "of relations": [{"scope": Scope.RELATION}],
+    "of relations, single": [{"scope": Scope.RELATION, "selection": Selection.SINGLE}],
+}
+
+
+def laid_out(shop: Shop, layout: str) -> list[int]:
+    """Make the groups; return the tag that goes, the one that stays, and another beside each."""
+    groups = LAYOUTS[layout]
+    number = len(shop.all(TagGroup))
+    if len(groups) == 1:
+        source, target, other = shop.tags("甲", "乙", "丙", group=f"组{number}", **groups[0])
+        return [source, target, other]
+    (source, _) = shop.tags("甲", "丁", group=f"组{number}", **groups[0])
+    target, other = shop.tags("乙", "丙", group=f"组{number + 1}", **groups[1])
+    return [source, target, other]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@given(histories=st.lists(WISHES, min_size=2, max_size=2))
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_undoing_a_merge_gives_back_exactly_what_stood(
+    shop: Shop, layout: str, histories: list[list[tuple[int, bool, Source, int | None]]]
+) -> None:
+    tags = laid_out(shop, layout)
+    for wishes in histories:
+        number = len(shop.all(Customer))
+        customer = shop.customer(name=f"wm_{number}")
+        relation = shop.befriend(customer, "zhang")
+        at = relation if "relations" in layout else 0
+        for place, add, source, life in wishes:
+            shop.clock.advance(1)
+            until = in_seconds(shop, life) if life and add else None
+            shop.apply(
+                TagChange(customer, tags[place], add, source, {"n": place}, relation_id=at, expires_at=until)
+            )
+    before = state(shop)
+    shop.clock.advance(1)
+    change_id = merge(shop, tags[0], tags[1])
+
+    after = state(shop)
+    check_merged(before, after, tags, alone=LAYOUTS[layout][-1].get("selection") != Selection.SINGLE)
+    shop.clock.advance(1)
+    undone = unmerge(shop, change_id)
+
+    assert undone.kept == 0
+    assert state(shop) == before
+
+
+def check_merged(before: State, after: State, tags: list[int], *, alone: bool) -> None:
+    """Whoever had either tag has the one (unless another value outranks it), and no want is lost or stays behind."""
+    source, target, _ = tags
+    assert not any(tag_id == source for _, _, tag_id in after[0])
+    assert not any(claim[2] == source for claim in after[1])
+    for customer, relation, tag_id in before[0]:
+        if tag_id not in (source, target):
+            continue
+        held = [
+            before[0][customer, relation, one] for one in (source, target) if (customer, relation, one) in before[0]
+        ]
+        stands = after[0].get((customer, relation, target))
+        if alone:
+            assert stands is not None
+        if stands is not None and alone:
+            ranks = [Source(SourceKind(row[1])).rank for row in held]
+            assert Source(SourceKind(stands[1])).rank == max(ranks)
+            assert stands[5] == min(row[5] for row in held)
+            wanting = {
+                (claim[3], claim[4])
+                for claim in before[1]
+                if claim[:2] == (customer, relation) and claim[2] in (source, target)
+            } | {(row[1], row[2] or "") for row in held}
+            now = {
+                (claim[3], claim[4]) for claim in after[1] if claim[:3] == (customer, relation, target)
+            } | {(stands[1], stands[2] or "")}
+            assert now == wanting
+
+
+@pytest.mark.both
+def test_the_higher_source_holds_since_the_earlier_date_and_the_longer_life_counts(shop: Shop) -> None:
+    old, new = shop.tags("老客", "常客")
+    customer = shop.customer("zhang")
+    shop.add(customer, old, RULE, expires_at=in_seconds(shop, 100))
+    since = shop.row(customer, old).set_at
+    shop.clock.advance(10)
+    shop.add(customer, new, RULE, expires_at=in_seconds(shop, 9000))
+    longer = shop.row(customer, new).expires_at
+    shop.add(customer, old, API)
+    shop.add(customer, new, CAMPAIGN, evidence={"text": "春季活动"})
+    shop.clock.advance(10)
+
+    merge(shop, old, new)
+
+    row = shop.row(customer, new)
+    assert (row.source_kind, row.evidence, row.set_at) == ("campaign", {"text": "春季活动"}, since)
+    assert {(claim.source_kind, claim.expires_at) for claim in shop.all(TagClaim)} == {("rule", longer), ("api", None)}
+    assert shop.held(customer) == {new: "campaign"}
+    opened = {(one.tag_id, one.state) for one in shop.all(TagOperation) if one.state == "pending"}
+    assert opened == {(old, "pending"), (new, "pending")}
+
+
+@pytest.mark.both
+def test_whom_somebody_has_edited_since_keeps_what_he_has_and_is_told_the_others_go_back(shop: Shop) -> None:
+    old, new = shop.tags("老客", "常客")
+    first, second = shop.customer("zhang", name="wm_a"), shop.customer("zhang", name="wm_b")
+    for customer in (first, second):
+        shop.add(customer, old, RULE)
+        shop.add(customer, new, API)
+    before = {key: row for key, row in state(shop)[0].items() if key[0] == second}
+    change_id = merge(shop, old, new)
+    shop.remove(first, new, PERSON)
+
+    undone = unmerge(shop, change_id)
+
+    assert (undone.restored, undone.kept, undone.state) == (1, 1, "undone")
+    assert shop.held(first) == {}
+    assert {key: row for key, row in state(shop)[0].items() if key[0] == second} == before
+    with shop.store.read() as session:
+        told = library_changes.kept_items(session, change_id)
+    assert {(name, item.reason) for item, name in told} == {("wm_a", "changed")}
+
+
+@pytest.fixture
+def users(shop: Shop) -> Callable[[int], tuple[int, int]]:
+    """Return what makes a channel and a script that use a tag."""
+
+    def make(tag_id: int) -> tuple[int, int]:
+        draft = ContentDraft(
+            kind="script",
+            title="问候",
+            text="您好",
+            status="active",
+            condition={"all": [{"on": "tag", "op": "has_any", "tags": [key_of(shop, tag_id)]}]},
+        )
+        with shop.store.write() as session:
+            channel = Channel(
+                name="海报", state="s1", source="海报", created_at=shop.clock.now()
+            )
+            session.add(channel)
+            session.flush()
+            session.add(ChannelTag(channel_id=channel.id, tag_id=tag_id, position=0))
+            item = content.create(session, shop.context, draft, "boss")
+            return channel.id, item.id
+
+    return make
+
+
+@pytest.mark.both
+def test_what_used_the_tag_uses_the_other_and_goes_back_unless_it_was_edited_since(
+    shop: Shop, users: Callable[[int], tuple[int, int]]
+) -> None:
+    old, deprecated = shop.tags("老客", "旧客")
+    (new,) = shop.tags("常客", group="second")
+    users(old)
+    with shop.store.write() as session:
+        replaced = {"archived_at": shop.clock.now(), "replaced_by": key_in(session, old)}
+        session.execute(update(Tag).where(Tag.id == deprecated).values(replaced))
+        group_id = session.scalars(select(Tag.group_id).where(Tag.id == old)).one()
+        session.add(bot_settings(group_id, shop))
+    with shop.store.read() as session:
+        planned = tag_merges.preview(session, key_of(shop, old), key_of(shop, new), shop.clock.now())
+    assert [use.kind for use in planned.uses] == ["channel", "content", "bot", "tag"]
+    change_id = merge(shop, old, new)
+
+    assert uses(shop) == ([new], [key_of(shop, new)], "second", key_of(shop, new))
+    standing = next(tag for tag in shop.all(Tag) if tag.id == new)
+    assert standing.aliases == ["老客"]
+    gone = next(tag for tag in shop.all(Tag) if tag.id == old)
+    assert (gone.merged_into, gone.archived_at is not None) == (standing.key, True)
+    with pytest.raises(Conflict, match="已合并到"), shop.store.write() as session:
+        library_edits.restore_tag(session, shop.context, gone.key)
+
+    with shop.store.write() as session:
+        session.execute(update(ChannelTag).values(tag_id=deprecated))
+    undone = unmerge(shop, change_id)
+
+    assert uses(shop) == ([deprecated], [gone.key], "group", gone.key)
+    assert [one["kind"] for one in undone.details["uses_kept"]] == ["channel"]
+    assert next(tag for tag in shop.all(Tag) if tag.id == new).aliases == []
+
+
+def key_in(session: Any, tag_id: int) -> str:
+    return str(session.scalars(select(Tag.key).where(Tag.id == tag_id)).one())
+
+
+def bot_settings(group_id: int, shop: Shop) -> BotSettings:
+    return BotSettings(
+        id=1,
+        cards=True,
+        card_group_id=group_id,
+        card_delay_s=60,
+        digest=False,
+        digest_at="09:00",
+        alerts=False,
+        updated_at=shop.clock.now(),
+    )
+
+
+def uses(shop: Shop) -> tuple[list[int], list[str], str, str]:
+    """Return what the channel gives, the script asks for, the cards offer, and the archived tag names."""
+    (settings_,) = shop.all(BotSettings)
+    group = next(group.name for group in shop.all(TagGroup) if group.id == settings_.card_group_id)
+    (item,) = shop.all(ContentItem)
+    replaced = next(tag.replaced_by for tag in shop.all(Tag) if tag.replaced_by)
+    return [row.tag_id for row in shop.all(ChannelTag)], item.condition["all"][0]["tags"], group, replaced
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "told"),
+    [
+        ({}, {"scope": Scope.RELATION}, "打在客户上"),
+        ({"mirror": Mirror.PULL}, {}, "以企业微信为准"),
+        ({}, {"mirror": Mirror.PULL}, "以企业微信为准"),
+        ({}, {"lifecycle": "deprecated"}, "不再新打"),
+        ({"name": "获客来源"}, {}, "不能合并掉"),
+    ],
+)
+def test_what_cannot_be_merged_is_refused_in_words(
+    shop: Shop, source: dict[str, Any], target: dict[str, Any], told: str
+) -> None:
+    (old,) = shop.tags("老客", group="first")
+    (new,) = shop.tags("常客", group="second")
+    with shop.store.write() as session:
+        for tag_id, values in ((old, source), (new, target)):
+            group_id = session.scalars(select(Tag.group_id).where(Tag.id == tag_id)).one()
+            if values:
+                session.execute(update(TagGroup).where(TagGroup.id == group_id).values(**values))
+    with pytest.raises(AppError, match=told):
+        merge(shop, old, new)
+    with pytest.raises(InvalidInput):
+        merge(shop, new, new)
+    assert shop.all(LibraryChange) == []
+
+
+def test_a_merge_goes_on_page_by_page_from_where_it_was_and_can_be_undone_halfway(shop: Shop) -> None:
+    old, new = shop.tags("老客", "常客")
+    customers = [shop.customer("zhang", "wang", name=f"wm_{number:03}") for number in range(60)]
+    for customer in customers:
+        shop.add(customer, old, RULE)
+    before = state(shop)
+    with shop.store.write() as session:
+        change = tag_merges.start(session, shop.context, key_of(shop, old), key_of(shop, new), ADMIN)
+        change_id, expected = change.id, change.expected
+    assert expected == 60
+    library_change_jobs.step(shop.store, str, change_id)
+    moved = sum(1 for row in shop.rows() if row.tag_id == new and row.wanted and row.relation_id == 0)
+    assert 0 < moved < 60
+    with pytest.raises(Conflict, match="还有一次改动没做完"):
+        merge(shop, new, shop.tags("别的", group="other")[0])
+
+    assert unmerge(shop, change_id).restored == moved
+    assert state(shop) == before
+
+
+def test_undo_ends_after_seven_days_and_the_records_go_with_it(shop: Shop) -> None:
+    old, new = shop.tags("老客", "常客")
+    shop.add(shop.customer("zhang"), old, RULE)
+    change_id = merge(shop, old, new)
+    shop.clock.advance(timedelta(days=8, seconds=1).total_seconds())
+    with shop.store.write() as session:
+        assert library_changes.purge(session, shop.clock.now(), 500) == 2
+    with pytest.raises(Conflict, match="7 天"):
+        unmerge(shop, change_id)

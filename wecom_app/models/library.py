@@ -1,0 +1,68 @@
+"""Changes of the tag library that reach every customer with a tag: what was decided, how far it is, what it did."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from wecom_app.db import Base, BigId
+
+AT_WORK = text("state IN ('running', 'undoing')")
+
+
+class LibraryChange(Base):
+    """One decision about the library that is carried out customer by customer, and undone likewise."""
+
+    __tablename__ = "library_change"
+    __table_args__ = (
+        Index("ix_library_change_at_work", "group_id", sqlite_where=AT_WORK, postgresql_where=AT_WORK),
+        Index("ix_library_change_source", "source_tag_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    """merge (a tag into another), single (a group to one choice) or mirror (a group's tags to WeCom)."""
+    state: Mapped[str] = mapped_column(String(8))
+    """running, done, undoing or undone."""
+    group_id: Mapped[int] = mapped_column(ForeignKey("tag_group.id"))
+    """The group; of a merge that of the tag which goes."""
+    source_tag_id: Mapped[int | None] = mapped_column(ForeignKey("tag.id"))
+    target_tag_id: Mapped[int | None] = mapped_column(ForeignKey("tag.id"))
+    cursor: Mapped[int] = mapped_column(BigId, default=0)
+    expected: Mapped[int] = mapped_column(BigId, default=0)
+    """Customers to change when it began."""
+    changed: Mapped[int] = mapped_column(BigId, default=0)
+    restored: Mapped[int] = mapped_column(BigId, default=0)
+    kept: Mapped[int] = mapped_column(BigId, default=0)
+    """What an undo left as it stands."""
+    details: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """What else changed with it, so that it can be put back: uses, aliases, policies."""
+    actor_kind: Mapped[str] = mapped_column(String(16))
+    asked_by: Mapped[str] = mapped_column(String(128))
+    undone_by: Mapped[str | None] = mapped_column(String(128))
+    change_set_id: Mapped[int | None] = mapped_column(ForeignKey("change_set.id"))
+    undo_change_set_id: Mapped[int | None] = mapped_column(ForeignKey("change_set.id"))
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    undone_at: Mapped[datetime | None]
+
+
+class LibraryChangeItem(Base):
+    """One unit of a customer that a change touched: rows and claims before and after, as history keeps them."""
+
+    __tablename__ = "library_change_item"
+    __table_args__ = (
+        Index("ix_library_change_item_customer", "change_id", "customer_id", "relation_id"),
+        Index("ix_library_change_item_state", "change_id", "state", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    change_id: Mapped[int] = mapped_column(ForeignKey("library_change.id"))
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customer.id"))
+    relation_id: Mapped[int] = mapped_column(BigId)
+    detail: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(8), default="done")
+    """done, restored or kept."""
+    reason: Mapped[str | None] = mapped_column(String(12))
+    """Why an undo left it: a key of `undo.KEPT_WORDS`."""

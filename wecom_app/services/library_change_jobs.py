@@ -1,0 +1,90 @@
+"""Carries changes of the library out: one page a job, the next asked for in the same transaction; undo likewise."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from wecom_app.domain.keys import Slugify
+from wecom_app.errors import Conflict
+from wecom_app.models import ChangeSet, LibraryChange
+from wecom_app.services import library_changes, tag_merges
+from wecom_app.services.context import Context
+from wecom_app.services.library_changes import Actor
+from wecom_app.services.ports import JobArgs
+from wecom_app.services.runtime import Runtime, Store
+
+BACKLOG = 1000
+PAUSE = timedelta(seconds=5)
+"""With that many pushes waiting the next page waits too: what people do meanwhile is not to queue behind it."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a kind of change does: a page (False where nothing is left), and the undo of all but the customers."""
+
+    advance: Callable[[Session, Context, LibraryChange], bool]
+    begin_undo: Callable[[Session, Context, LibraryChange, str], None]
+
+
+KINDS: Mapping[str, Kind] = {
+    tag_merges.MERGE: Kind(tag_merges.advance, tag_merges.begin_undo),
+}
+
+
+def run(runtime: Runtime, args: JobArgs) -> None:
+    """Do one page of a change, and ask for the next."""
+    change_id = int(args["change_id"])
+    with runtime.read() as session:
+        waiting = runtime.queue.count_by_state(session).get(("push", "waiting"), 0)
+    if waiting > BACKLOG:
+        with runtime.write() as session:
+            library_changes.request(session, runtime.queue, change_id, run_at=runtime.clock.now() + PAUSE)
+        return
+    step(runtime, runtime.slugify, change_id)
+    runtime.crash_point("library_change.after_page")
+
+
+def step(store: Store, slugify: Slugify, change_id: int) -> bool:
+    """Do one page in one transaction; return whether more is left."""
+    with store.write() as session:
+        context = Context(store.queue, slugify, store.clock.now())
+        change = library_changes.find(session, change_id, lock=True)
+        if change.state not in library_changes.AT_WORK:
+            return False
+        if change.state == "undoing":
+            is_more = library_changes.put_back(session, context, change)
+        else:
+            is_more = KINDS[change.kind].advance(session, context, change)
+        if is_more:
+            library_changes.request(session, store.queue, change_id)
+        elif change.state == "undoing":
+            change.state, change.undone_at = "undone", context.now
+        else:
+            change.state, change.finished_at = "done", context.now
+        return is_more
+
+
+def undo(session: Session, context: Context, change_id: int, actor: Actor) -> LibraryChange:
+    """Have a change taken back within seven days; raise NotFound or Conflict."""
+    change = library_changes.find(session, change_id, lock=True)
+    if change.state in ("undoing", "undone"):
+        return change
+    if change.kind not in KINDS or change.kind == "mirror":
+        raise Conflict("这种改动不能撤销")
+    if not library_changes.may_undo(change, context.now):
+        raise Conflict(f"只能在 {library_changes.UNDO_FOR.days} 天内撤销")
+    KINDS[change.kind].begin_undo(session, context, change, actor.name)
+    change_set = ChangeSet(
+        at=context.now,
+        actor_kind=actor.kind,
+        actor_ref=actor.name,
+        reason="撤销标签库改动",
+        parent_id=change.change_set_id,
+    )
+    session.add(change_set)
+    session.flush()
+    change.state, change.undone_by, change.undo_change_set_id = "undoing", actor.name, change_set.id
+    library_changes.request(session, context.queue, change.id)
+    return change
