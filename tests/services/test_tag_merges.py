@@ -126,9 +126,7 @@ def test_undoing_a_merge_gives_back_exactly_what_stood(
         for place, add, source, life in wishes:
             shop.clock.advance(1)
             until = in_seconds(shop, life) if life and add else None
-            shop.apply(
-                TagChange(customer, tags[place], add, source, {"n": place}, relation_id=at, expires_at=until)
-            )
+            shop.apply(TagChange(customer, tags[place], add, source, {"n": place}, relation_id=at, expires_at=until))
     before = state(shop)
     shop.clock.advance(1)
     change_id = merge(shop, tags[0], tags[1])
@@ -165,9 +163,9 @@ def check_merged(before: State, after: State, tags: list[int], *, alone: bool) -
                 for claim in before[1]
                 if claim[:2] == (customer, relation) and claim[2] in (source, target)
             } | {(row[1], row[2] or "") for row in held}
-            now = {
-                (claim[3], claim[4]) for claim in after[1] if claim[:3] == (customer, relation, target)
-            } | {(stands[1], stands[2] or "")}
+            now = {(claim[3], claim[4]) for claim in after[1] if claim[:3] == (customer, relation, target)} | {
+                (stands[1], stands[2] or "")
+            }
             assert now == wanting
 
 
@@ -228,9 +226,7 @@ def users(shop: Shop) -> Callable[[int], tuple[int, int]]:
             condition={"all": [{"on": "tag", "op": "has_any", "tags": [key_of(shop, tag_id)]}]},
         )
         with shop.store.write() as session:
-            channel = Channel(
-                name="海报", state="s1", source="海报", created_at=shop.clock.now()
-            )
+            channel = Channel(name="海报", state="s1", source="海报", created_at=shop.clock.now())
             session.add(channel)
             session.flush()
             session.add(ChannelTag(channel_id=channel.id, tag_id=tag_id, position=0))

@@ -150,6 +150,21 @@ def open_relation(session: Session, relation: Relation, now: datetime) -> None:
     open_operations(session, [wish(relation, row["tag_id"], row["ver"], now) for row in rows], now)
 
 
+def open_cells(session: Session, truths: Mapping[int, Sequence[Mapping[str, Any]]], now: datetime) -> None:
+    """Give every live relation a cell and an operation for truth rows, by customer, whose group WeCom is to have now."""
+    rows: list[dict[str, Any]] = []
+    wishes: list[dict[str, Any]] = []
+    for customer_id, relations in _live(session, set(truths)).items():
+        for relation in relations:
+            for truth in truths[customer_id]:
+                if truth["relation_id"] == CUSTOMER_LEVEL:
+                    rows.append(_cell(truth, relation))
+                if truth["relation_id"] in (CUSTOMER_LEVEL, relation.id):
+                    wishes.append(wish(relation, truth["tag_id"], truth["ver"], now))
+    upsert(session, CustomerTag, rows, CELL_KEYS, overwrite=(*COPIED, "tries", "dead"))
+    open_operations(session, wishes, now)
+
+
 def close_relation(session: Session, relation: Relation, now: datetime, reason: str) -> None:
     """Void the operations, remember what tags were held as `parted`, and drop the cells and the relation's claims."""
     table = CustomerTag.__table__

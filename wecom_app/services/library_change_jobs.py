@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from wecom_app.domain.keys import Slugify
 from wecom_app.errors import Conflict
 from wecom_app.models import ChangeSet, LibraryChange
-from wecom_app.services import library_changes, tag_merges
+from wecom_app.services import library_changes, mirror_costs, selection_changes, tag_merges
 from wecom_app.services.context import Context
 from wecom_app.services.library_changes import Actor
 from wecom_app.services.ports import JobArgs
@@ -30,6 +30,8 @@ class Kind:
 
 KINDS: Mapping[str, Kind] = {
     tag_merges.MERGE: Kind(tag_merges.advance, tag_merges.begin_undo),
+    selection_changes.SINGLE: Kind(selection_changes.advance, selection_changes.begin_undo),
+    mirror_costs.MIRROR: Kind(mirror_costs.advance, mirror_costs.refuse_undo),
 }
 
 
@@ -71,9 +73,7 @@ def undo(session: Session, context: Context, change_id: int, actor: Actor) -> Li
     change = library_changes.find(session, change_id, lock=True)
     if change.state in ("undoing", "undone"):
         return change
-    if change.kind not in KINDS or change.kind == "mirror":
-        raise Conflict("这种改动不能撤销")
-    if not library_changes.may_undo(change, context.now):
+    if change.kind != mirror_costs.MIRROR and not library_changes.may_undo(change, context.now):
         raise Conflict(f"只能在 {library_changes.UNDO_FOR.days} 天内撤销")
     KINDS[change.kind].begin_undo(session, context, change, actor.name)
     change_set = ChangeSet(

@@ -24,7 +24,7 @@ from wecom_app.domain.vocabulary import (
 )
 from wecom_app.errors import Conflict, InvalidInput, NotFound, StaleEdit
 from wecom_app.models import CustomerTag, Tag, TagGroup
-from wecom_app.services import dimensions, sequence, tag_users, taxonomy
+from wecom_app.services import dimensions, selections, sequence, tag_users, taxonomy
 from wecom_app.services.context import Context
 
 MAX_DESCRIPTION, MAX_DEFINITION, MAX_ALIASES, MAX_TTL_DAYS = 300, 500, 20, 3650
@@ -65,7 +65,7 @@ class TagChanges(TypedDict, total=False):
 
 ALIAS_MARKS = "、,，"
 """What aliases are told apart by where they stand in one field."""
-FIXED_ONCE_USED = ("selection", "scope", "mirror")
+FIXED_ONCE_USED = ("scope", "mirror")
 """What every mark of a group rests on."""
 
 
@@ -135,6 +135,8 @@ def check_group(session: Session, group: TagGroup, values: Mapping[str, Any]) ->
         raise Conflict("标签组已在企业微信中，不能改回草稿；不想再用可以改为“不再新打”")
     if any(name in values for name in FIXED_ONCE_USED):
         _check_unused(session, group)
+    if values.get("selection") == Selection.SINGLE:
+        _check_one_each(session, group)
 
 
 def check_tag(session: Session, tag: Tag, group: TagGroup, values: Mapping[str, Any]) -> None:
@@ -227,6 +229,11 @@ def find_group(session: Session, key: str, *, lock: bool = False, archived: bool
     return group
 
 
+def lock_group(session: Session, group_id: int) -> TagGroup:
+    """Return the group, whatever its state, locked."""
+    return session.scalars(select(TagGroup).where(TagGroup.id == group_id).with_for_update()).one()
+
+
 def find_tag(session: Session, key: str, *, lock: bool = False, archived: bool = False) -> tuple[Tag, TagGroup]:
     """Return the tag and its group, archived ones only where they are asked for; raise NotFound."""
     query = select(Tag).where(Tag.key == key, Tag.gone_at.is_(None))
@@ -301,8 +308,17 @@ def _check_unused(session: Session, group: TagGroup) -> None:
     customers = session.execute(query).scalar_one()
     if customers:
         raise Conflict(
-            f"已有 {customers} 位客户打过这组标签，不能再改单选/多选、打在谁身上和同步方式；请新建一组再换过去",
+            f"已有 {customers} 位客户打过这组标签，不能再改打在谁身上；要同步到企业微信，请用“同步到企业微信”，先看花多少调用",
             details={"customers": customers},
+        )
+
+
+def _check_one_each(session: Session, group: TagGroup) -> None:
+    several = selections.count_holding_several(session, group)
+    if several:
+        raise Conflict(
+            f"有 {several} 位客户同时有这组的几个标签：请用“改为单选”，先看每位客户会留下哪一个",
+            details={"customers": several},
         )
 
 

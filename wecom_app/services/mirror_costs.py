@@ -1,0 +1,177 @@
+"""A group that stood here alone taken to WeCom: what that costs in calls, seen beforehand, and the doing of it.
+
+Called by the console, the API and the command `tags mirror`. Customers follow in pages, as any change of the library.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from wecom_app.domain.vocabulary import PUSHED, Lifecycle, Mirror, Scope
+from wecom_app.errors import Conflict
+from wecom_app.models import CustomerTag, LibraryChange, Relation, Tag, TagEvent, TagGroup
+from wecom_app.services import cells, library_changes, library_edits, selections, taxonomy
+from wecom_app.services.context import Context
+from wecom_app.services.library_changes import Actor, Place
+from wecom_app.services.wecom_status import WeComStatus
+
+MIRROR = "mirror"
+MOST_TAGS = 10_000
+"""Corp tags that WeCom lets a company have."""
+LOOK_BACK = timedelta(days=30)
+HOURS = 24
+
+
+@dataclass(frozen=True)
+class MirrorCost:
+    """What taking a group to WeCom costs, counted at `as_of`; a call is one mark_tag.
+
+    Each mark_tag comes with two reads of the customer: one before, one that sees whether it took.
+    """
+
+    group: TagGroup
+    mirror: Mirror
+    tags: int
+    """Tags that it adds to the library at WeCom."""
+    tags_used: int
+    customers: int
+    relations: int
+    """Live relations of the customers who have a tag of the group: each costs one call at first."""
+    first_calls: int
+    first_hours: float | None
+    """How long those take at our pace; None where it is not known."""
+    calls_a_day: float
+    """What the changes of the last 30 days would have cost, a day."""
+    days: int
+    """Days that the figure above comes from: the group may be younger than 30."""
+    share: float | None
+    """Of the day's budget for calls that are not urgent."""
+    as_of: datetime
+
+
+def preview(session: Session, key: str, mirror: Mirror, now: datetime, status: WeComStatus | None) -> MirrorCost:
+    """Return what mirroring a group would cost; raise NotFound. Without `status` the pace is not known."""
+    group = library_edits.find_group(session, key)
+    relations = session.execute(select(func.count()).select_from(_relations(group).subquery())).scalar_one()
+    holders = select(func.count(CustomerTag.customer_id.distinct())).where(*selections.of_group(group))
+    live = (Tag.archived_at.is_(None), Tag.gone_at.is_(None))
+    new = select(func.count()).where(Tag.group_id == group.id, Tag.wecom_tag_id.is_(None), *live)
+    used = select(func.count()).where(Tag.wecom_tag_id.is_not(None), Tag.gone_at.is_(None))
+    days = max(1, min(LOOK_BACK.days, (now - group.created_at).days))
+    is_pushed = mirror in PUSHED
+    calls_a_day = _calls_since(session, group, now - LOOK_BACK) / days if is_pushed else 0.0
+    first_calls = relations if is_pushed and group.mirror not in PUSHED else 0
+    seconds = status.push_time_s(first_calls) if status is not None else None
+    a_day = _budget_a_day(status)
+    return MirrorCost(
+        group=group,
+        mirror=mirror,
+        tags=session.execute(new).scalar_one() if is_pushed else 0,
+        tags_used=session.execute(used).scalar_one(),
+        customers=session.execute(holders).scalar_one(),
+        relations=relations,
+        first_calls=first_calls,
+        first_hours=None if seconds is None else seconds / 3600,
+        calls_a_day=calls_a_day,
+        days=days,
+        share=None if a_day is None else calls_a_day / a_day,
+        as_of=now,
+    )
+
+
+def start(session: Session, context: Context, key: str, mirror: Mirror, actor: Actor) -> LibraryChange:
+    """Take a group to WeCom; raise NotFound, or Conflict where it is there already or follows WeCom."""
+    group = library_edits.find_group(session, key, lock=True)
+    if mirror not in PUSHED or group.mirror != Mirror.NONE:
+        raise Conflict("只能把只在本系统的标签组改为双向同步或推送到企业微信")
+    if group.lifecycle == Lifecycle.DRAFT:
+        raise Conflict("标签组还是草稿，请先改为使用中")
+    expected = select(func.count(CustomerTag.customer_id.distinct())).where(*selections.of_group(group))
+    reason = f"「{group.name}」开始同步到企业微信"
+    change = LibraryChange(
+        kind=MIRROR,
+        group_id=group.id,
+        expected=session.execute(expected).scalar_one(),
+        details={"reason": reason, "group": {"key": group.key, "name": group.name}, "mirror": mirror.value},
+    )
+    begun = library_changes.begin(session, context, change, actor, reason, [])
+    group.mirror = mirror.value
+    group.version += 1
+    session.flush()
+    taxonomy.request_push(session, context, group.id)
+    return begun
+
+
+def advance(session: Session, context: Context, change: LibraryChange) -> bool:
+    """Give a page of customers their cells and operations; return whether there were any."""
+    group = library_edits.lock_group(session, change.group_id)
+    if group.mirror not in PUSHED:
+        return False
+    query = (
+        select(CustomerTag.customer_id)
+        .where(*selections.of_group(group), CustomerTag.customer_id > change.cursor)
+        .distinct()
+        .order_by(CustomerTag.customer_id)
+    )
+    found = session.scalars(query.limit(library_changes.MOST_CUSTOMERS)).all()
+    if not found:
+        return False
+    page = [place.customer_id for place in library_changes.fitting(session, [Place(one, 0) for one in found])]
+    library_changes.prepared(session, context, page, ())
+    rows: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    truth = select(CustomerTag.__table__).join(Tag, Tag.id == CustomerTag.tag_id)
+    truth = truth.where(*selections.of_group(group), CustomerTag.customer_id.in_(page), Tag.gone_at.is_(None))
+    for row in session.execute(truth).mappings():
+        rows[row["customer_id"]].append(dict(row))
+    cells.open_cells(session, rows, context.now)
+    for customer_id in page:
+        cells.request_sync(session, context.queue, customer_id)
+    change.cursor = page[-1]
+    change.changed += len(page)
+    session.flush()
+    return True
+
+
+def refuse_undo(_session: Session, _context: Context, _change: LibraryChange, _actor: str) -> None:
+    """What is at WeCom is not taken off again by itself."""
+    raise Conflict("同步到企业微信不能撤销：要停用请归档标签组")
+
+
+def _relations(group: TagGroup) -> Select[Any]:
+    """Return the live relations on which a tag of the group would have to stand."""
+    same = CustomerTag.customer_id == Relation.customer_id
+    if group.scope == Scope.RELATION:
+        same &= CustomerTag.relation_id == Relation.id
+    query = select(Relation.id).join(CustomerTag, same).distinct()
+    return query.where(*selections.of_group(group), Relation.lost_at.is_(None), Relation.half.is_(False))
+
+
+def _calls_since(session: Session, group: TagGroup, since: datetime) -> int:
+    """Return the calls that the changes since then would have cost: one a change set and live relation."""
+    same = TagEvent.customer_id == Relation.customer_id
+    if group.scope == Scope.RELATION:
+        same &= TagEvent.relation_id == Relation.id
+    changed = (
+        select(TagEvent.change_set_id, Relation.id.label("relation_id"))
+        .join(Relation, same)
+        .where(
+            TagEvent.tag_id.in_(select(Tag.id).where(Tag.group_id == group.id)),
+            TagEvent.at >= since,
+            Relation.lost_at.is_(None),
+            Relation.half.is_(False),
+        )
+        .distinct()
+        .subquery()
+    )
+    return session.execute(select(func.count()).select_from(changed)).scalar_one()
+
+
+def _budget_a_day(status: WeComStatus | None) -> int | None:
+    """Return the day's calls to one API that are not kept for urgent ones; None where no API was called yet."""
+    budgets = status.budget() if status is not None else ()
+    limits = [budget.hour_limit - budget.hour_reserve for budget in budgets if budget.hour_limit > 0]
+    return HOURS * max(limits) if limits else None
