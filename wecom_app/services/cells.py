@@ -151,7 +151,7 @@ def open_relation(session: Session, relation: Relation, now: datetime) -> None:
 
 
 def open_cells(session: Session, truths: Mapping[int, Sequence[Mapping[str, Any]]], now: datetime) -> None:
-    """Give every live relation a cell and an operation for truth rows, by customer, whose group WeCom is to have now."""
+    """Give every live relation a cell and an operation for truth rows, by customer, that WeCom is to have from now."""
     rows: list[dict[str, Any]] = []
     wishes: list[dict[str, Any]] = []
     for customer_id, relations in _live(session, set(truths)).items():

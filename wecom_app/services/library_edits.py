@@ -308,7 +308,7 @@ def _check_unused(session: Session, group: TagGroup) -> None:
     customers = session.execute(query).scalar_one()
     if customers:
         raise Conflict(
-            f"已有 {customers} 位客户打过这组标签，不能再改打在谁身上；要同步到企业微信，请用“同步到企业微信”，先看花多少调用",
+            f"已有 {customers} 位客户打过这组标签，不能再改打在谁身上；要同步到企业微信，请先看要花多少调用",
             details={"customers": customers},
         )
 
