@@ -73,7 +73,8 @@ def undo(session: Session, context: Context, change_id: int, actor: Actor) -> Li
     change = library_changes.find(session, change_id, lock=True)
     if change.state in ("undoing", "undone"):
         return change
-    if change.kind != mirror_costs.MIRROR and not library_changes.may_undo(change, context.now):
+    until = library_changes.undo_until(change)
+    if until is not None and context.now >= until:
         raise Conflict(f"只能在 {library_changes.UNDO_FOR.days} 天内撤销")
     KINDS[change.kind].begin_undo(session, context, change, actor.name)
     change_set = ChangeSet(

@@ -114,9 +114,11 @@ def kept_items(
     return [(row[0], row[1]) for row in session.execute(query)]
 
 
-def may_undo(change: LibraryChange, now: datetime) -> bool:
-    """Return whether a change can still be undone."""
-    return change.state in ("running", "done") and change.kind != "mirror" and now < change.created_at + UNDO_FOR
+def undo_until(change: LibraryChange) -> datetime | None:
+    """Return until when a change can be undone; None where it cannot be at all, or was."""
+    if change.state not in ("running", "done") or change.kind == "mirror":
+        return None
+    return change.created_at + UNDO_FOR
 
 
 def purge(session: Session, now: datetime, limit: int) -> int:

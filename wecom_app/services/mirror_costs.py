@@ -38,6 +38,8 @@ class MirrorCost:
     tags: int
     """Tags that it adds to the library at WeCom."""
     tags_used: int
+    tags_most: int
+    """How many WeCom lets a company have."""
     customers: int
     relations: int
     """Live relations of the customers who have a tag of the group: each costs one call at first."""
@@ -72,6 +74,7 @@ def preview(session: Session, key: str, mirror: Mirror, now: datetime, status: W
         mirror=mirror,
         tags=session.execute(new).scalar_one() if is_pushed else 0,
         tags_used=session.execute(used).scalar_one(),
+        tags_most=MOST_TAGS,
         customers=session.execute(holders).scalar_one(),
         relations=relations,
         first_calls=first_calls,

@@ -1,7 +1,7 @@
 """What is forgotten, and when: a schedule runs `sweep` once an hour.
 
 Callbacks that were handled lose their text, later their row; the call log, ended jobs, kept answers, ended browser
-sessions, the use of content and old audit entries go.
+sessions, the use of content, records of changes that can no longer be undone, and old audit entries go.
 Whatever must still be handled stays, however old it is.
 """
 
@@ -15,7 +15,17 @@ from sqlalchemy import Select, delete, exists, null, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from wecom_app.models import IdempotencyRecord, InboxEvent, ScheduleRun, Welcome
-from wecom_app.services import accounts, audit, content_use, notices, rate_limits, robots, sessions, sign_in
+from wecom_app.services import (
+    accounts,
+    audit,
+    content_use,
+    library_changes,
+    notices,
+    rate_limits,
+    robots,
+    sessions,
+    sign_in,
+)
 from wecom_app.services.ports import JobArgs
 from wecom_app.services.progress import SILENT, Progress
 from wecom_app.services.runtime import Runtime
@@ -38,6 +48,7 @@ WORDS: Mapping[str, str] = {
     "robot_messages": "机器人消息",
     "runs": "运行记录",
     "answers": "接口回答",
+    "library_changes": "标签库改动的撤销记录",
 }
 """What `sweep` counts."""
 
@@ -74,6 +85,7 @@ def _steps(runtime: Runtime) -> dict[str, Callable[[], int]]:
         "content_use": until_none(content_use.purge),
         "robot_messages": until_none(robots.purge),
         "runs": until_none(_delete_runs),
+        "library_changes": until_none(library_changes.purge),
         "answers": lambda: _until_none(lambda: _delete_answers(runtime, now - accounts.KEPT_FOR)),
     }
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, 
 from sqlalchemy.orm import Session, aliased
 
 from wecom_app.domain.vocabulary import PUSHED, SCOPE_SHORT, SOURCE_GROUP_NAME, Lifecycle, Mirror, Scope, Selection
-from wecom_app.errors import Conflict, InvalidInput
+from wecom_app.errors import Conflict, InvalidInput, NotFound
 from wecom_app.models import CustomerTag, LibraryChange, Relation, Tag, TagClaim, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL
 from wecom_app.services import library_changes, library_edits, tag_users
@@ -122,10 +122,14 @@ def advance(session: Session, context: Context, change: LibraryChange) -> bool:
     return True
 
 
-def last_merge(session: Session, tag: Tag) -> LibraryChange | None:
-    """Return the last merge in which this tag went into another."""
-    query = select(LibraryChange).where(LibraryChange.kind == MERGE, LibraryChange.source_tag_id == tag.id)
-    return session.scalars(query.order_by(LibraryChange.id.desc()).limit(1)).first()
+def find_merge(session: Session, source_key: str) -> LibraryChange:
+    """Return the last merge in which this tag went into another; raise NotFound."""
+    query = select(LibraryChange).join(Tag, Tag.id == LibraryChange.source_tag_id)
+    query = query.where(LibraryChange.kind == MERGE, Tag.key == source_key).order_by(LibraryChange.id.desc())
+    found = session.scalars(query.limit(1)).first()
+    if found is None:
+        raise NotFound(f"标签「{source_key}」没有合并过")
+    return found
 
 
 def merges_into(session: Session, tag: Tag) -> list[LibraryChange]:

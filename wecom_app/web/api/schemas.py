@@ -212,6 +212,7 @@ class TagOut(BaseModel):
     archived: bool
     aliases: list[str]
     replaced_by: str | None
+    merged_into: str | None
 
 
 class GroupOut(BaseModel):

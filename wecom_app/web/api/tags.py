@@ -191,6 +191,7 @@ def tag_out(tag: Tag, group: TagGroup) -> TagOut:
             **_governed(tag),
             "aliases": tag.aliases,
             "replaced_by": tag.replaced_by,
+            "merged_into": tag.merged_into,
         }
     )
 
