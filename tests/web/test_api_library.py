@@ -224,8 +224,8 @@ def test_what_every_mark_rests_on_is_fixed_once_a_customer_has_one(company: Comp
     group = group_key(company)
     assert call(company, "PATCH", f"/tag-groups/{group}", {"selection": "single"})["selection"] == "single"
     company.post(f"/customers/{known_customer(company)}/tags", {"add": [key]}, 200)
-    refused = call(company, "PATCH", f"/tag-groups/{group}", {"selection": "multi"}, 409)
-    assert refused["details"] == {"customers": 1}
+    for change in ({"scope": "relation"}, {"mirror": "none"}):
+        assert call(company, "PATCH", f"/tag-groups/{group}", change, 409)["details"] == {"customers": 1}
 
 
 def test_the_group_that_the_system_itself_uses_stays(company: Company) -> None:

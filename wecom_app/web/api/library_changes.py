@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
+from wecom_app.domain.vocabulary import Mirror
 from wecom_app.models import LibraryChange, Tag, TagGroup
 from wecom_app.services import (
     library,
@@ -80,7 +81,7 @@ def preview_mirror(call: Call) -> BaseModel:
     with runtime.read() as session:
         return mirror_out(
             mirror_costs.preview(
-                session, call.path["key"], call.query.mirror, runtime.clock.now(), runtime.wecom_status
+                session, call.path["key"], Mirror(call.query.mirror), runtime.clock.now(), runtime.wecom_status
             )
         )
 
@@ -251,7 +252,6 @@ ENDPOINTS = (
         LibraryChangeOut,
         body=MirrorIn,
         status=202,
-        body_optional=True,
     ),
     Endpoint(
         "GET",

@@ -76,7 +76,7 @@ class SelectionPreviewOut(BaseModel):
 
 
 class MirrorQuery(BaseModel):
-    mirror: Mirror = Mirror.TWO_WAY
+    mirror: Literal["none", "push", "pull", "two_way"] = "two_way"
 
 
 class MirrorIn(Given):
