@@ -73,6 +73,9 @@ def _unit(change: Move | Narrowing, tag_id: int, facts: TagFacts, units: dict[Un
 def _take(unit: UnitRows, state: Unit, wish: Wish) -> None:
     if state != unit.state:
         unit.take(Decision(state, changed=True), wish)
+    else:
+        # Equal wants may still have been wanted since an earlier moment.
+        unit.state = state
 
 
 def _keep_since(unit: UnitRows, tag_id: int) -> None:
