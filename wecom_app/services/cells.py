@@ -158,7 +158,7 @@ def open_cells(session: Session, truths: Mapping[int, Sequence[Mapping[str, Any]
         for relation in relations:
             for truth in truths[customer_id]:
                 if truth["relation_id"] == CUSTOMER_LEVEL:
-                    rows.append(_cell(truth, relation))
+                    rows.append(cell(truth, relation))
                 if truth["relation_id"] in (CUSTOMER_LEVEL, relation.id):
                     wishes.append(wish(relation, truth["tag_id"], truth["ver"], now))
     upsert(session, CustomerTag, rows, CELL_KEYS, overwrite=(*COPIED, "tries", "dead"))

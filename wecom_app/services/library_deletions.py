@@ -19,7 +19,7 @@ from wecom_app.services import definition_conflicts, library, library_edits, tag
 from wecom_app.services.context import Context
 from wecom_app.services.library_telling import MAX_TRIES, NOT_OURS
 from wecom_app.services.runtime import Runtime
-from wecom_app.services.tag_users import TagUse
+from wecom_app.services.tag_repointing import TagUse
 
 DELETE = "externalcontact/del_corp_tag"
 BATCH = 100
