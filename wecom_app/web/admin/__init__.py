@@ -18,6 +18,7 @@ from wecom_app.web.admin import (
     roles,
     schedules,
     sync,
+    tag_changes,
     tag_dimensions,
     tag_imports,
     tags,
@@ -46,6 +47,7 @@ def make_blueprint() -> Blueprint:
         tags,
         tag_dimensions,
         tag_imports,
+        tag_changes,
     ):
         pages.register(blueprint)
     return blueprint

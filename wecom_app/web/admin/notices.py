@@ -56,6 +56,7 @@ KINDS: Mapping[str, NoticeKind] = {
     "tags.dimension_archived": NoticeKind("维度已归档", "admin.tags_dimension_restore", "key"),
     "tags.imported": NoticeKind("标签库已导入，正在同步到企业微信"),
     "tags.restored": NoticeKind("已恢复"),
+    "tags.changing": NoticeKind("已开始，客户在后台分批改"),
     "roles.saved": NoticeKind("角色已保存，立即生效"),
     "schedule.created": NoticeKind("计划已新建，立即生效"),
     "schedule.saved": NoticeKind("修改已保存，立即生效"),

@@ -17,6 +17,7 @@ from wecom_app.services import (
     library_edits,
     library_orders,
     tag_lint,
+    tag_merges,
     tag_tree,
     tag_users,
     taxonomy,
@@ -69,6 +70,8 @@ def tree() -> str:
         found = tag_tree.find(session, runtime().slugify, wanted, skip=page * PAGE, limit=PAGE)
         known = dimensions.list_dimensions(session)
         is_empty = not taxonomy.list_groups(session, limit=1)
+        is_whole = not (page or wanted.q or wanted.dimension or wanted.archived)
+        findings = tag_lint.lint(session, runtime().slugify, runtime().clock.now()) if is_whole else []
     given = {"q": wanted.q, "dimension": wanted.dimension, "show": "archived" if wanted.archived else ""}
     filters: dict[str, Any] = {name: value for name, value in given.items() if value}
     return render_template(
@@ -79,6 +82,7 @@ def tree() -> str:
         states=[("", "未归档"), ("archived", "已归档")],
         filters=filters,
         is_empty=is_empty,
+        findings=findings,
         as_of=runtime().clock.now(),
         first=url_for("admin.tags", **filters) if page else None,
         next=url_for("admin.tags", **filters, page=page + 1) if found.has_more else None,
@@ -287,6 +291,7 @@ def _group_form(found: TagGroup | None, typed: GroupForm, problems: dict[str, st
         dimensions=[(one.key, one.name) for one in known],
         words=tag_forms,
         may_edit=current_viewer().may(Role.ADMIN),
+        source_group=SOURCE_GROUP_NAME,
     )
 
 
@@ -295,6 +300,7 @@ def _tag_form(found: Tag, its_group: TagGroup, typed: TagForm, problems: dict[st
         uses = tag_users.uses_of(session, [found])
         customers = tag_users.customers_with(session, [found.id])
         mates = taxonomy.tags_of(session, [its_group.id]).get(its_group.id, [])
+        merged = tag_merges.merges_into(session, found)
     return render_template(
         "admin/tags/tag.html",
         tag=found,
@@ -302,6 +308,7 @@ def _tag_form(found: Tag, its_group: TagGroup, typed: TagForm, problems: dict[st
         typed=typed,
         problems=problems,
         uses=uses,
+        merged=merged,
         customers=customers,
         sync=tag_tree.sync_words(found, its_group),
         mates=[("", "没有"), *((one.key, one.name) for one in mates if one.id != found.id)],
