@@ -232,6 +232,7 @@ ROUTES: Mapping[str, str] = {
     "POST /admin/tags/dimensions/<key>/restore": "console: write",
     "GET /admin/tags/export": "console: read",
     "GET /admin/tags/report": "console: read",
+    "GET /admin/tags/findings": "console: read",
     "GET /admin/tags/import": "console: write",
     "POST /admin/tags/import": "console: write",
     "POST /admin/tags/import/carry": "console: write",

@@ -41,6 +41,7 @@ def register(blueprint: Blueprint) -> None:
     add = blueprint.add_url_rule
     add("/tags", "tags", tree)
     add("/tags/report", "tags_report", report)
+    add("/tags/findings", "tags_findings", findings)
     add("/tags/groups/new", "tags_group_new", new_group)
     add("/tags/groups/new", "tags_group_create", create_group, methods=["POST"])
     add("/tags/groups/<key>", "tags_group", group)
@@ -70,8 +71,6 @@ def tree() -> str:
         found = tag_tree.find(session, runtime().slugify, wanted, skip=page * PAGE, limit=PAGE)
         known = dimensions.list_dimensions(session)
         is_empty = not taxonomy.list_groups(session, limit=1)
-        is_whole = not (page or wanted.q or wanted.dimension or wanted.archived)
-        findings = tag_lint.lint(session, runtime().slugify, runtime().clock.now()) if is_whole else []
     given = {"q": wanted.q, "dimension": wanted.dimension, "show": "archived" if wanted.archived else ""}
     filters: dict[str, Any] = {name: value for name, value in given.items() if value}
     return render_template(
@@ -82,7 +81,7 @@ def tree() -> str:
         states=[("", "未归档"), ("archived", "已归档")],
         filters=filters,
         is_empty=is_empty,
-        findings=findings,
+        is_whole=not (page or filters),
         as_of=runtime().clock.now(),
         first=url_for("admin.tags", **filters) if page else None,
         next=url_for("admin.tags", **filters, page=page + 1) if found.has_more else None,
@@ -98,6 +97,14 @@ def report() -> str:
     with runtime().read() as session:
         found = tag_lint.lint(session, runtime().slugify, now)
     return render_template("admin/tags/report.html", found=found, as_of=now)
+
+
+@signed_in(*READ)
+def findings() -> str:
+    """The report in one line over the library; a fragment, for it reads more than the page itself."""
+    with runtime().read() as session:
+        found = tag_lint.lint(session, runtime().slugify, runtime().clock.now())
+    return render_template("admin/tags/_findings.html", findings=found)
 
 
 @signed_in(Role.ADMIN)
