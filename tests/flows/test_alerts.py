@@ -12,7 +12,7 @@ from tests.flows.test_channels import crash, once
 from tests.flows.watching import alerts_said, look, open_watched, pass_minutes, said
 from wecom_app.clock import ManualClock
 from wecom_app.errors import WeComError
-from wecom_app.models import CustomerTag, InboxEvent
+from wecom_app.models import CustomerTag, InboxEvent, ScheduleRun, SyncChain, SyncRun
 from wecom_app.services import bot_settings, runs
 from wecom_app.services.alert_conditions import CONDITIONS, TITLES
 from wecom_app.services.bot_settings import Choices
@@ -93,6 +93,34 @@ def reject_the_run(company: Company, _patch: pytest.MonkeyPatch) -> None:
     company.post(f"/sync/runs/{run['id']}/reject", {}, expect=200)
 
 
+def find_much_to_differ(company: Company, _patch: pytest.MonkeyPatch) -> None:
+    now = company.clock.now()
+    row = {"kind": "pull", "state": "done", "phase": "release", "asked_by": "tests", "counts": {}, "guard": {}}
+    with company.runtime.write() as session:
+        run = SyncRun(**row, created_at=now, finished_at=now)
+        session.add(run)
+        session.flush()
+        session.add(SyncChain(run_id=run.id, number=0, userids=[], counts={"contacts": 9000, "adopted": 10}))
+
+
+def find_nothing_to_differ(company: Company, _patch: pytest.MonkeyPatch) -> None:
+    now = company.clock.now()
+    row = {"kind": "pull", "state": "done", "phase": "release", "asked_by": "tests", "guard": {}}
+    with company.runtime.write() as session:
+        session.add(SyncRun(**row, counts={"contacts": 9000, "adopted": 9}, created_at=now, finished_at=now))
+
+
+def leave_a_schedule_waiting(company: Company, _patch: pytest.MonkeyPatch) -> None:
+    long_ago = company.clock.now() - timedelta(days=3)
+    with company.runtime.write() as session:
+        session.execute(insert(ScheduleRun), [{"schedule_id": 1, "fire_at": long_ago, "state": "running"}])
+
+
+def end_the_schedules_run(company: Company, _patch: pytest.MonkeyPatch) -> None:
+    with company.runtime.write() as session:
+        session.execute(update(ScheduleRun).values(state="done"))
+
+
 def refuse_the_secret(company: Company, _patch: pytest.MonkeyPatch) -> None:
     company.simulator.faults.add("gettoken", "errcode", errcode=40001)
     company.clock.advance(7200)
@@ -145,6 +173,8 @@ CAUSES: dict[str, tuple[Step, Step]] = {
     "dead_cells": (leave_a_cell_dead, revive_the_cell),
     "held_runs": (hold_a_run, reject_the_run),
     "tag_limit": (make_one_tag_too_many, raise_the_tag_limit),
+    "differences": (find_much_to_differ, find_nothing_to_differ),
+    "late_schedules": (leave_a_schedule_waiting, end_the_schedules_run),
     "token": (refuse_the_secret, accept_the_secret),
     "clock_skew": (set_the_clock_back, set_the_clock_right),
     "disk": (fill_the_disk, clean_the_disk),

@@ -11,8 +11,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.durations import span_words
-from wecom_app.models import CustomerTag, InboxEvent, SyncRun, Welcome
-from wecom_app.services import library_limits, robots
+from wecom_app.models import CustomerTag, InboxEvent, Schedule, ScheduleRun, SyncRun, Welcome
+from wecom_app.services import library_limits, robots, run_history, schedule_runs, schedule_times, schedules
 from wecom_app.services.disk import LOW_SHARE, Room
 from wecom_app.services.leftovers import leftovers_of
 from wecom_app.services.ports import JobQueue
@@ -27,6 +27,10 @@ SKEW_S = 30.0
 SKEW_PERIOD = timedelta(minutes=10)
 SKEW_EVENTS = 50
 RARELY = timedelta(minutes=5)
+DIFFERENCES_PERIOD = timedelta(days=1)
+DIFFERENCES_SHARE = 0.001
+FEWEST_DIFFERENCES = 10
+"""Fewer are no trouble in a small company, whatever their share."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,43 @@ def _tag_limit(scene: Scene) -> Reading | None:
     return Reading(count, f"企业标签数量已达上限，{count} 个标签没能在企业微信创建") if count else None
 
 
+def _differences(scene: Scene) -> Reading | None:
+    """What the last full pull found to differ, of so many friendships; a first link finds everything new."""
+    query = select(SyncRun).where(SyncRun.kind == "pull", SyncRun.state == "done", SyncRun.first_link.is_(False))
+    recent = query.where(SyncRun.finished_at > scene.now - DIFFERENCES_PERIOD)
+    run = scene.session.scalars(recent.order_by(SyncRun.id.desc()).limit(1)).first()
+    if run is None:
+        return None
+    counts = run_history.counts_of(scene.session, [run])[run.id]
+    found = counts["adopted"] + counts["removals"] + counts["absent"]
+    if found < FEWEST_DIFFERENCES or found <= counts["contacts"] * DIFFERENCES_SHARE:
+        return None
+    return Reading(found, f"全量同步（编号 {run.id}）核对 {counts['contacts']} 条好友关系，发现 {found} 处不一致")
+
+
+def _late_schedules(scene: Scene) -> Reading | None:
+    """Schedules whose run has not come to its end though two more times have passed."""
+    query = (
+        select(Schedule, func.min(ScheduleRun.fire_at))
+        .join(ScheduleRun, ScheduleRun.schedule_id == Schedule.id)
+        .where(*schedules.LIVE, ScheduleRun.state.in_(schedule_runs.OPEN_STATES))
+        .group_by(Schedule.id)
+        .order_by(Schedule.id)
+    )
+    late = [
+        schedule.name
+        for schedule, moment in scene.session.execute(query)
+        if _has_missed_two(schedule, moment, scene.now)
+    ]
+    return Reading(len(late), f"到了后面两次的时间还没做完：{'、'.join(late)}") if late else None
+
+
+def _has_missed_two(schedule: Schedule, moment: datetime, now: datetime) -> bool:
+    for _ in range(2):
+        moment = schedule_times.moment_after(schedule.id, schedule.cron, schedule.time_zone, schedule.jitter_s, moment)
+    return moment <= now
+
+
 def _token(scene: Scene) -> Reading | None:
     """Refused tokens, and the circuit that opens after three of them, are one trouble and one message."""
     token = scene.token
@@ -145,10 +186,16 @@ CONDITIONS: Sequence[Condition] = (
     Condition(
         "held_runs",
         "同步等待确认",
-        "用 wecom-app sync status 看预览，再确认或拒绝",
+        "在后台的“同步”页或用 wecom-app sync status 看预览，再确认或拒绝",
         _held_runs,
     ),
     Condition("tag_limit", "标签数量上限", "在企业微信后台清理不用的标签，再在标签库点“重试”", _tag_limit),
+    Condition(
+        "differences", "两边不一致", "多半是回调丢了：运行 wecom-app doctor 检查回调地址，明细在“同步”页", _differences
+    ),
+    Condition(
+        "late_schedules", "计划延误", "在“计划”页看进行到哪一步；卡住时先停止，再看 worker 是否在运行", _late_schedules
+    ),
     Condition("token", "访问令牌", "核对 WECOM_SECRET 与可信 IP，可运行 wecom-app doctor", _token),
     Condition("clock_skew", "时钟偏差", "给服务器校时（NTP）：欢迎语的时限按时钟计算", _clock_skew),
     Condition("disk", "磁盘空间", "尽快清理磁盘：写满后系统会拒收回调", _disk),

@@ -96,7 +96,7 @@ def _alerts(session: Session, now: datetime) -> list[Attention]:
 
 def _dead_cells(session: Session) -> Attention:
     query = select(func.count(distinct(CustomerTag.customer_id))).where(CustomerTag.dead)
-    advice = "客户页写有推不到企业微信的原因；解决后在服务器上运行 wecom-app sync revive 重新推送"
+    advice = "在“同步”页按原因列出；解决后在那里重新推送"
     return Attention(session.execute(query).scalar_one(), "位客户的标签同步失败", advice)
 
 

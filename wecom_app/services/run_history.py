@@ -46,11 +46,17 @@ def recent(session: Session, *, before_id: int | None = None, limit: int = 20) -
     if before_id is not None:
         query = query.where(SyncRun.id < before_id)
     found = session.scalars(query).all()
+    counts = counts_of(session, found)
+    return [_summary(run, counts[run.id]) for run in found]
+
+
+def counts_of(session: Session, found: Sequence[SyncRun]) -> dict[int, Counter[str]]:
+    """Return the numbers of runs, by run, with those of their pages."""
     counts = {run.id: Counter[str](run.counts) for run in found}
     chains = select(SyncChain.run_id, SyncChain.counts).where(SyncChain.run_id.in_(counts))
     for run_id, more in session.execute(chains):
         counts[run_id].update({name: number for name, number in more.items() if isinstance(number, int)})
-    return [_summary(run, counts[run.id]) for run in found]
+    return counts
 
 
 def _summary(run: SyncRun, counts: Mapping[str, int]) -> Summary:
