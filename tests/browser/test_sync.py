@@ -1,4 +1,4 @@
-"""Sync by real clicks: a full pull begun, watched and undone, and a deletion that waits for a yes."""
+"""Sync by real clicks: a pull begun, watched and undone, a deletion that waits for a yes, a disagreement settled."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ from tests.browser.client import WeComClient
 from tests.browser.conftest import OpenWindow
 from tests.browser.site import Site
 from tests.browser.window import Look, Window, open_window
+from tests.flows.definitions import names_there, rename_there, set_policy, tag_here
 from tests.flows.pulling import befriend, deafen, go_live, mark, pull
 from tests.flows.test_sync_conflicts import crossed
 
@@ -77,6 +78,34 @@ def test_a_deletion_of_many_tags_waits_is_looked_at_and_approved(site: Site, win
     site.settle()
     page.shows("已停用标签")
     assert {tag["name"] for tag in site.get("/tags")["items"]} == {"标签22", "标签23", "标签24"}
+
+
+def test_a_tag_that_was_renamed_on_both_sides_is_settled_by_a_click(site: Site, window: OpenWindow) -> None:
+    (key,) = site.make_tags("护肤")
+    set_policy(site, "ask")
+    page = window(roles=("admin",), look=DESK).open(f"/admin/tags/items/{key}")
+    page.page.get_by_label("名称").fill("护肤品")
+    page.press("保存")
+    page.shows("修改已保存")
+    rename_there(site, "护肤", "面部护理")
+    site.settle_later(30)
+
+    page.open("/admin").page.get_by_role("link", name="不一致 1 项待处理").click()
+    row = page.page.get_by_role("row", name="护肤品").inner_text()
+    assert "面部护理" in row
+    assert "名称不同" in row
+    assert page.violations() == []
+    page.press("采纳企业微信：「护肤品」")
+    say_yes(page)
+    page.shows("已采纳企业微信的值")
+    page.shows("两边一致")
+    site.settle_later(30)
+    assert (tag_here(site, key).name, names_there(site)) == ("面部护理", ["面部护理"])
+    assert (
+        "采纳企业微信"
+        in page.open("/admin/conflicts?state=settled").page.get_by_role("row", name="面部护理").inner_text()
+    )
+    assert page.violations() == []
 
 
 @contextmanager
