@@ -34,8 +34,8 @@ storm: $(STAMP) ## Kill the application ten times under 2,000 scans and judge bo
 sync-soak: $(STAMP) ## Play 5,000 histories of two-way sync (SYNC_SOAK_EXAMPLES=n); goes on where it was stopped
 	$(BIN)/python -m tests.stateful.soak
 
-benchmarks: $(STAMP) ## Run every benchmark and print its figures
-	@for name in intake end_to_end welcome_delay idle_memory recommendations profile my_customers on_demand; do $(BIN)/python -m benchmarks.$$name || exit 1; done
+benchmarks: $(STAMP) ## Run every benchmark and print its figures (FULL=1: the last two at full size)
+	@for name in intake end_to_end welcome_delay idle_memory recommendations profile my_customers on_demand full_pull push; do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 check: $(STAMP) ## Style, types and layers
 	$(BIN)/ruff format --check .
