@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.flows.company import Company
-from tests.flows.pulling import PAGES, befriend, deafen, go_live, mark, pull, states, unmark, view
+from tests.flows.pulling import GET, PAGES, befriend, deafen, go_live, mark, pull, states, unmark, view
 from tests.flows.test_library_changes import conflicts
 from tests.flows.test_mark_failures import MARK, edit, known_customer
 from tests.services.waiting import wait_until_blocked
@@ -162,7 +162,7 @@ def test_a_friendship_that_two_short_answers_hid_comes_back_with_the_next_page(c
     edit(company, customer, add=[key])
     company.settle()
     company.simulator.faults.add(PAGES, "silent_ok", times=3)
-    company.simulator.faults.add("externalcontact/get", "errcode", errcode=84061, times=1)
+    company.simulator.faults.add(GET, "errcode", errcode=84061, times=1)
     pull(company, seconds=30)
     hidden = states(company)
 
@@ -193,3 +193,35 @@ def test_a_number_is_drawn_only_by_whoever_holds_the_customer(company: Company) 
     with company.runtime.read() as session:
         query = select(CustomerTag.ver).where(CustomerTag.relation_id == 0, CustomerTag.source_kind == "manual")
         assert session.execute(query).scalar_one() > first
+
+
+@pytest.mark.parametrize("carried", [True, False])
+def test_a_friendship_that_was_handed_over_is_looked_at_before_anything_is_written_to_it(
+    company: Company, carried: bool
+) -> None:
+    """Whether WeCom takes tags along nobody knows; what a person took off meanwhile does not come back with them."""
+    keys = company.make_tags("护肤", "母婴")
+    customer = known_customer(company)
+    edit(company, customer, add=keys)
+    company.settle()
+    company.clock.advance(60)
+    company.hold_callbacks()
+    company.simulator.act(
+        "admin",
+        "transfer",
+        external_userid=customer,
+        handover_userid="zhang",
+        takeover_userid="wang",
+        result="accept",
+        carry_tags=carried,
+    )
+    act(company, customer, "母婴", add=False)
+    company.simulator.calls.clear()
+
+    company.release_callbacks()
+    company.settle_later(30)
+
+    apis = [call.api for call in company.simulator.calls if call.api in (GET, MARK)]
+    assert apis[:1] == [GET]
+    assert company.tags_here(customer) == company.tags_there(customer, "wang")
+    assert "护肤" in company.tags_here(customer)

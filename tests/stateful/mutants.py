@@ -6,6 +6,7 @@ named function of the services. Each names the pinned history that must fail und
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ from wecom_app.domain.merge import Cell, Conflict, Look, Merge, RelationState, U
 from wecom_app.domain.tagging import Decision, Unit, Wish
 from wecom_app.domain.vocabulary import SourceKind
 from wecom_app.models import CustomerTag, Relation, SyncRunItem
-from wecom_app.services import cells, customers, looks, pull_finish, pushes, relations, sightings, tagging
+from wecom_app.prepared import Prepared
+from wecom_app.services import cells, customers, looks, page_lines, pull_finish, pushes, relations, sightings, tagging
 
 MergeFunction = Callable[[UnitTruth, Mapping[int, Cell], RelationState, Look], Merge]
 DecideFunction = Callable[[Unit, Wish], Decision]
@@ -164,7 +166,7 @@ def sent_not_written(patch: pytest.MonkeyPatch) -> None:
 
 def push_without_a_look(patch: pytest.MonkeyPatch) -> None:
     blind = pushes.OPEN_CELLS.where(CustomerTag.wanted != func.coalesce(CustomerTag.base, False))
-    patch.setattr(pushes, "BEFORE_FIRST_LOOK", blind)
+    patch.setattr(pushes, "BEFORE_FIRST_LOOK", Prepared(blind))
 
 
 def loss_is_removal(patch: pytest.MonkeyPatch) -> None:
@@ -244,6 +246,18 @@ def bulk_skips_nothing_sent(merge: MergeFunction) -> MergeFunction:
     return broken
 
 
+def restless_lines_are_quiet(patch: pytest.MonkeyPatch) -> None:
+    is_quiet = page_lines.Line.is_quiet
+
+    def broken(line: page_lines.Line, ours: Mapping[str, int]) -> bool:
+        if line.known is not None:
+            known = SimpleNamespace(**{**line.known._mapping, "is_restless": False})
+            line = line._replace(known=known)
+        return is_quiet(line, ours)
+
+    patch.setattr(page_lines.Line, "is_quiet", broken)
+
+
 def older_page_counts(merge: MergeFunction) -> MergeFunction:
     def broken(truth: UnitTruth, cells: Mapping[int, Cell], relation: RelationState, look: Look) -> Merge:
         return merge(truth, cells, relation, replace(look, seq=max(look.seq, truth.latest)) if look.bulk else look)
@@ -307,5 +321,10 @@ MUTANTS = (
         "a page older than an intent counts",
         pinned.a_page_from_before_an_act_does_not_decide_about_it,
         merge=older_page_counts,
+    ),
+    Mutant(
+        "a line that shows nothing new counts, however old",
+        pinned.a_page_from_before_an_act_does_not_decide_about_it,
+        breaks=restless_lines_are_quiet,
     ),
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Integer, bindparam, cast, exists, func, or_, select, tuple_, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from wecom_app.domain.vocabulary import PUSHED, SourceKind
 from wecom_app.models import Customer, CustomerTag, Deployment, Relation, Staff, Tag, TagGroup, TagOperation
@@ -56,8 +56,16 @@ AFTER_LOOK = Prepared(
         CustomerTag.wanted != CustomerTag.base,
     )
 )
+OTHER = aliased(Relation)
 BEFORE_FIRST_LOOK = Prepared(
-    OPEN_CELLS.where(CustomerTag.base.is_(None), CustomerTag.wanted, Relation.seen_seq == 0, Relation.linked.is_(False))
+    OPEN_CELLS.where(
+        CustomerTag.base.is_(None),
+        CustomerTag.wanted,
+        Relation.seen_seq == 0,
+        Relation.linked.is_(False),
+        # A customer who was handed over may bring tags along, and the event does not say that he was.
+        ~exists().where(OTHER.customer_id == CustomerTag.customer_id, OTHER.id != CustomerTag.relation_id),
+    )
 )
 
 CELLS = update(CustomerTag).where(
@@ -126,7 +134,8 @@ def plan(session: Session, customer_id: int, *, before_first_look: bool, now: da
     """Return the calls to make for a customer, each noted in its cells and operations as sent.
 
     With `before_first_look` only tags are added, and only on relations that nobody has looked at yet and
-    that an event opened: a new friendship carries no tags that the additions could contradict.
+    that an event opened, of customers who have no other: a new friendship carries no tags that the additions could
+    contradict.
     """
     session.flush()
     statement = BEFORE_FIRST_LOOK if before_first_look else AFTER_LOOK
