@@ -5,6 +5,7 @@ import pytest
 from tests.browser.conftest import OpenWindow
 from tests.browser.site import Site
 from tests.browser.window import Look
+from wecom_app.domain.vocabulary import Colour
 
 DESK = Look(width=1280, height=900)
 pytestmark = pytest.mark.slow
@@ -82,3 +83,23 @@ def test_the_pages_of_changes_are_accessible_and_fit_every_width(site: Site, win
         page.open(path)
         assert page.violations() == [], path
         assert page.overflow() == 0, path
+
+
+@pytest.mark.parametrize("look", [DESK, Look(1280, 900, dark=True)])
+def test_a_group_shows_in_its_own_colour_and_every_colour_can_be_read(
+    site: Site, window: OpenWindow, look: Look
+) -> None:
+    keys = [site.make_tags(colour, group=colour, colour=colour)[0] for colour in Colour]
+    customer = site.scan("林晓芸", tags=keys)
+    page = window(roles=("admin",), look=look)
+    for path in ("/admin/tags", f"/admin/customers/{customer}"):
+        page.open(path)
+        for colour in Colour:
+            assert page.page.locator(f".chip-{colour}", has_text=colour).count() == 1
+        assert page.violations() == [], path
+    group = site.get("/tag-groups")["items"][0]["key"]
+    page.open(f"/admin/tags/groups/{group}")
+    page.field("颜色").select_option(label="跟随维度")
+    page.press("保存")
+    page.shows("修改已保存")
+    assert site.get("/tag-groups")["items"][0]["colour"] is None

@@ -87,7 +87,7 @@ def test_no_cell_of_the_csv_can_be_taken_for_a_formula(file: LibraryFile) -> Non
     ("content", "line", "told"),
     [
         ("format: wecom-tags/1\ngroups:\n  - dimension: journey\n", 3, "缺少 name"),
-        ("format: wecom-tags/1\ngroups:\n  - name: 甲\n    dimension: journey\n    colour: red\n", 3, "不认识 colour"),
+        ("format: wecom-tags/1\ngroups:\n  - name: 甲\n    dimension: journey\n    shade: red\n", 3, "不认识 shade"),
         ("format: wecom-tags/1\ngroups:\n  - {name: 甲, dimension: journey, selection: some}\n", 3, "selection 只能是"),
         ("format: wecom-tags/1\ngroups:\n - a\n  b: [\n", 4, "YAML 格式有误"),
         ("format: wecom-tags/1\nx: &a [1]\ny: *a\n", 3, "不支持引用"),

@@ -58,6 +58,18 @@ class Scope(StrEnum):
 SCOPE_SHORT = {Scope.CUSTOMER: "客户", Scope.RELATION: "好友关系"}
 
 
+class Colour(StrEnum):
+    """Colours that a group may have its tags drawn in; each is readable (AA) on light and dark ground."""
+
+    AMBER = "amber"
+    BLUE = "blue"
+    GREEN = "green"
+    GREY = "grey"
+    PURPLE = "purple"
+    RED = "red"
+    TEAL = "teal"
+
+
 class Mirror(StrEnum):
     NONE = "none"
     PUSH = "push"

@@ -15,6 +15,7 @@ from wecom_app.domain.definitions import Policy
 from wecom_app.domain.vocabulary import (
     PUSHED,
     SOURCE_GROUP_NAME,
+    Colour,
     EditableBy,
     Lifecycle,
     Mirror,
@@ -42,6 +43,7 @@ class GroupChanges(TypedDict, total=False):
     lifecycle: Lifecycle
     ttl_days: int | None
     sensitive: bool
+    colour: Colour | None
     editable_by: EditableBy
     selection: Selection
     scope: Scope

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.definitions import Policy
-from wecom_app.domain.vocabulary import EditableBy, Lifecycle, Mirror, Scope, Selection
+from wecom_app.domain.vocabulary import Colour, EditableBy, Lifecycle, Mirror, Scope, Selection
 from wecom_app.errors import InvalidInput
 from wecom_app.models import Tag, TagDimension, TagGroup
 from wecom_app.services import taxonomy
@@ -54,7 +54,7 @@ class Described(Row):
         """Programs differ in how a line ends."""
         return value.replace("\r\n", "\n")
 
-    @field_validator("key", "maintainer", "ttl_days", mode="before")
+    @field_validator("key", "maintainer", "ttl_days", "colour", mode="before", check_fields=False)
     @classmethod
     def empty_is_nothing(cls, value: Any) -> Any:
         """A cell cannot say None."""
@@ -93,6 +93,7 @@ class GroupRow(Described):
     scope: Scope = Scope.CUSTOMER
     mirror: Mirror = Mirror.TWO_WAY
     sensitive: bool = False
+    colour: Colour | None = None
     editable_by: EditableBy = EditableBy.EVERYBODY
     conflict_policy: Policy = Policy.WECOM
     tags: list[TagRow] = []
@@ -300,7 +301,17 @@ def _text(cell: str) -> str:
 
 COMMON = ("key", "name", "description", "definition", "maintainer", "lifecycle", "ttl_days")
 TAG_FIELDS = (*COMMON, "aliases", "replaced_by")
-GROUP_FIELDS = (*COMMON, "aliases", "selection", "scope", "mirror", "sensitive", "editable_by", "conflict_policy")
+GROUP_FIELDS = (
+    *COMMON,
+    "aliases",
+    "selection",
+    "scope",
+    "mirror",
+    "sensitive",
+    "colour",
+    "editable_by",
+    "conflict_policy",
+)
 COLUMNS = {
     "dimension": "维度 key",
     "dimension_name": "维度",
@@ -310,6 +321,7 @@ COLUMNS = {
     "group_scope": "打在谁身上",
     "group_mirror": "与企业微信",
     "group_sensitive": "敏感",
+    "group_colour": "颜色",
     "group_editable_by": "谁可以打",
     "group_conflict_policy": "两边都改时",
     "group_aliases": "标签组别名",

@@ -29,6 +29,7 @@ FIELD_WORDS = {
     "lifecycle": "状态",
     "ttl_days": "有效期",
     "sensitive": "敏感",
+    "colour": "颜色",
     "editable_by": "谁可以打",
     "selection": "单选或多选",
     "scope": "打在谁身上",

@@ -183,6 +183,7 @@ class _View:
             group_key=row.group_key,
             group_name=row.group_name,
             dimension=row.dimension,
+            colour=row.colour,
             scope=row.scope,
             members=tuple(self._live[each.relation_id].name for each in rows) if per_member else (),
             source_kind=row.source_kind,

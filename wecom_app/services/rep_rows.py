@@ -63,6 +63,7 @@ TAGS = (
         TagGroup.key.label("group_key"),
         TagGroup.name.label("group_name"),
         TagGroup.dimension,
+        TagGroup.colour,
         TagGroup.scope,
         TagGroup.mirror,
         TagGroup.sensitive,

@@ -89,6 +89,8 @@ class Chip:
     group_key: str
     group_name: str
     dimension: str
+    colour: str | None
+    """The group's own; None for its dimension's."""
     scope: str
     members: tuple[str, ...]
     """Names of the members on whose friendship a tag of scope `relation` stands; empty for the customer's own."""

@@ -12,6 +12,7 @@ from wecom_app.domain.vocabulary import (
     PUSHED,
     SOURCE_GROUP_KEY,
     SOURCE_GROUP_NAME,
+    Colour,
     EditableBy,
     Lifecycle,
     Mirror,
@@ -49,6 +50,7 @@ class GroupDraft:
     scope: Scope = Scope.CUSTOMER
     mirror: Mirror = Mirror.TWO_WAY
     sensitive: bool = False
+    colour: Colour | None = None
     editable_by: EditableBy = EditableBy.EVERYBODY
     lifecycle: Lifecycle = Lifecycle.ACTIVE
     description: str = ""
@@ -75,6 +77,7 @@ def create_group(session: Session, context: Context, draft: GroupDraft) -> TagGr
         mirror=draft.mirror.value,
         owner=Owner.OURS.value,
         sensitive=draft.sensitive,
+        colour=draft.colour.value if draft.colour is not None else None,
         editable_by=draft.editable_by.value,
         lifecycle=draft.lifecycle.value,
         description=draft.description,

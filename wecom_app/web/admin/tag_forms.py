@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from wecom_app.domain.definitions import POLICY_WORDS, Policy
-from wecom_app.domain.vocabulary import LIFECYCLE_WORDS, EditableBy, Lifecycle, Mirror, Scope, Selection
+from wecom_app.domain.vocabulary import LIFECYCLE_WORDS, Colour, EditableBy, Lifecycle, Mirror, Scope, Selection
 from wecom_app.errors import AppError, InvalidInput, StaleEdit
 from wecom_app.models import Tag, TagGroup
 from wecom_app.services.library_edits import GroupChanges, TagChanges
@@ -25,6 +25,16 @@ EDITABLE_WORDS = {
     EditableBy.NOBODY: "任何人都不能手动改",
 }
 CONFLICT_WORDS = POLICY_WORDS
+COLOUR_WORDS = {
+    "": "跟随维度",
+    Colour.AMBER: "琥珀",
+    Colour.BLUE: "蓝",
+    Colour.GREEN: "绿",
+    Colour.GREY: "灰",
+    Colour.PURPLE: "紫",
+    Colour.RED: "红",
+    Colour.TEAL: "青",
+}
 GROUP_LIFECYCLE = dict(LIFECYCLE_WORDS)
 TAG_LIFECYCLE = {key: words for key, words in LIFECYCLE_WORDS.items() if key != Lifecycle.DRAFT}
 USE_WORDS = {"channel": "渠道活码", "content": "内容", "bot": "机器人"}
@@ -62,6 +72,7 @@ class GroupForm(Texts):
     editable_by: str = EditableBy.EVERYBODY.value
     conflict_policy: str = Policy.WECOM.value
     sensitive: bool = False
+    colour: str = ""
     aliases: str = ""
     tags: str = ""
 
@@ -70,7 +81,7 @@ class GroupForm(Texts):
         """Return the form of a group as it is saved."""
         names = ("dimension", "selection", "scope", "mirror", "editable_by", "conflict_policy", "sensitive")
         shown = {name: getattr(group, name) for name in names}
-        return cls(**_texts_of(group), **shown, aliases="、".join(group.aliases))
+        return cls(**_texts_of(group), **shown, colour=group.colour or "", aliases="、".join(group.aliases))
 
     def choices(self) -> dict[str, Any]:
         """Return the choices as they are kept; raise InvalidInput for one that is none."""
@@ -81,6 +92,7 @@ class GroupForm(Texts):
             "editable_by": _one_of(EditableBy, "editable_by", self.editable_by),
             "conflict_policy": _one_of(Policy, "conflict_policy", self.conflict_policy),
             "sensitive": self.sensitive,
+            "colour": _one_of(Colour, "colour", self.colour) if self.colour else None,
         }
 
     def changes(self) -> GroupChanges:
@@ -110,7 +122,7 @@ class TagForm(Texts):
 
 def read_group(form: Mapping[str, str]) -> GroupForm:
     """Return what was typed into the form of a group."""
-    names = ("dimension", "selection", "scope", "mirror", "editable_by", "conflict_policy", "aliases", "tags")
+    names = ("dimension", "selection", "scope", "mirror", "editable_by", "conflict_policy", "colour", "aliases", "tags")
     given = {name: form[name] for name in names if name in form}
     return GroupForm(**_typed(form), **cast("Any", given), sensitive="sensitive" in form)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator
 
 from wecom_app.domain.definitions import Policy
-from wecom_app.domain.vocabulary import EditableBy, Lifecycle, Mirror, Scope, Selection
+from wecom_app.domain.vocabulary import Colour, EditableBy, Lifecycle, Mirror, Scope, Selection
 
 
 def _utc(value: datetime) -> str:
@@ -178,6 +178,7 @@ class GroupIn(Given):
     scope: Scope = Scope.CUSTOMER
     mirror: Mirror = Mirror.TWO_WAY
     sensitive: bool = False
+    colour: Colour | None = None
     editable_by: EditableBy = EditableBy.EVERYBODY
     lifecycle: Lifecycle = Lifecycle.ACTIVE
     description: Description = ""
@@ -225,6 +226,7 @@ class GroupOut(BaseModel):
     owner: Literal["ours", "foreign"]
     wecom_group_id: str | None
     sensitive: bool
+    colour: Colour | None
     editable_by: EditableBy
     conflict_policy: Policy
     aliases: list[str]

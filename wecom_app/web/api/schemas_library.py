@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from wecom_app.domain.definitions import Policy
-from wecom_app.domain.vocabulary import EditableBy, Lifecycle, Mirror, Scope, Selection
+from wecom_app.domain.vocabulary import Colour, EditableBy, Lifecycle, Mirror, Scope, Selection
 from wecom_app.web.api.schemas import (
     Definition,
     Description,
@@ -74,6 +74,7 @@ class GroupEdit(Given):
     lifecycle: Lifecycle | None = None
     ttl_days: TtlDays | None = None
     sensitive: bool | None = None
+    colour: Colour | None = None
     editable_by: EditableBy | None = None
     selection: Selection | None = None
     scope: Scope | None = None

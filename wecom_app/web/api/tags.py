@@ -24,7 +24,7 @@ from wecom_app.web.api.schemas_library import (
     TagUsesOut,
 )
 
-NULLABLE = frozenset({"maintainer", "ttl_days", "replaced_by"})
+NULLABLE = frozenset({"maintainer", "ttl_days", "replaced_by", "colour"})
 """Fields that an edit may empty; elsewhere null says the same as nothing."""
 
 
@@ -54,6 +54,7 @@ def create_tag_group(call: Call) -> BaseModel:
         scope=given.scope,
         mirror=given.mirror,
         sensitive=given.sensitive,
+        colour=given.colour,
         editable_by=given.editable_by,
         lifecycle=given.lifecycle,
         description=given.description,
@@ -219,6 +220,7 @@ def group_out(group: TagGroup, tags: Sequence[Tag]) -> GroupOut:
             "owner": group.owner,
             "wecom_group_id": group.wecom_group_id,
             "sensitive": group.sensitive,
+            "colour": group.colour,
             "editable_by": group.editable_by,
             "conflict_policy": group.conflict_policy,
             "aliases": group.aliases,
