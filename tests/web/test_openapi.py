@@ -115,7 +115,7 @@ def test_bodies_that_may_be_left_out_are_described_so(document: Any) -> None:
     assert optional == {
         *(f"{PREFIX}/channels/{{channel_id}}/{act}" for act in ("archive", "restore")),
         f"{PREFIX}/sync/runs",
-        *(f"{PREFIX}/{noun}/{{key}}/archive" for noun in ("tags", "tag-groups")),
+        *(f"{PREFIX}/{noun}/{{key}}/{act}" for noun in ("tags", "tag-groups") for act in ("archive", "deletion")),
     }
 
 
