@@ -156,6 +156,9 @@ def _show_sources(store: Store, as_json: bool) -> None:
         (share.name, "、".join(share.tags) or "没有可打的标签", str(share.relations), str(share.customers))
         for share in found.shares
     ]
+    if not found.relations:
+        click.echo("没有接入之前的客户：先做一次全量同步")
+        return
     echo_table(("来源", "标签", "好友关系", "将补打的客户"), rows)
     click.echo(f"同事转来的好友关系（不补打）：{found.handed_over}")
     click.echo(f"还没读到来源的好友关系（不补打）：{found.unread}")
@@ -204,7 +207,8 @@ def _show(settings: Settings, store: Store, run_id: int, as_json: bool) -> None:
     for name, number in found.counts.items():
         if number:
             click.echo(f"{COUNT_WORDS.get(name, name)}：{number}")
-    click.echo("两边差异：发现 {found}，已处理 {mended}，待处理 {pending}".format(**found.drift))
+    if found.kind == "pull":
+        click.echo("两边差异：发现 {found}，已处理 {mended}，待处理 {pending}".format(**found.drift))
     if found.state == "held":
         _show_guard(found)
 
@@ -234,7 +238,7 @@ def _show_recent(settings: Settings, store: Store, as_json: bool) -> None:
     if not found:
         click.echo("还没有同步过：用 wecom-app sync pull 开始第一次")
         return
-    head = ("编号", "类别", "状态", "开始", "客户", "差异", "说明")
+    head = ("编号", "类别", "状态", "开始", "好友关系", "差异", "说明")
     rows = [
         (
             str(view.id),

@@ -1,14 +1,14 @@
 """Runs of sync as the console lists them: those under way, and all that ever were, in a constant number of queries."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wecom_app.models import SyncChain, SyncRun
+from wecom_app.models import Staff, SyncChain, SyncRun
 from wecom_app.services import runs
 from wecom_app.services.runs import RunView
 from wecom_app.services.wecom_status import ApiBudget
@@ -32,6 +32,13 @@ def under_way(session: Session, now: datetime, budget: Sequence[ApiBudget] = ())
     """Return the runs that are not over, the oldest first; of each kind there is at most one."""
     found = session.scalars(select(SyncRun).where(SyncRun.state.in_(runs.UNFINISHED)).order_by(SyncRun.id))
     return [runs.view(session, run, now, budget) for run in found]
+
+
+def names_of(session: Session, asked_by: Iterable[str | None]) -> dict[str, str]:
+    """Return how people know those who asked for runs: members by name, others as they are written."""
+    known = {one for one in asked_by if one}
+    query = select(Staff.userid, Staff.name).where(Staff.userid.in_(known))
+    return {userid: name or userid for userid, name in session.execute(query)}
 
 
 def undo_of(session: Session, run_id: int) -> int | None:

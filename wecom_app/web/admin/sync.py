@@ -57,12 +57,14 @@ def overview() -> str:
         found = run_history.recent(session, before_id=before, limit=PAGE + 1)
         last = runs.last_pull(session, now)
         failures = revival.failures(session)
+        people = run_history.names_of(session, [run.asked_by for run in found])
     return render_template(
         "admin/sync/overview.html",
         going=going,
         found=found[:PAGE],
         last=last,
         failures=failures,
+        people=people,
         waiting=traffic.look(runtime()),
         first=url_for("admin.sync") if before else None,
         next=url_for("admin.sync", before=found[PAGE - 1].id) if len(found) > PAGE else None,
@@ -124,6 +126,7 @@ def one(run_id: int) -> str:
         counts = run_lines.count_by_kind(session, run_id)
         lines = run_lines.list_lines(session, run_id, kind=kind or None, after_id=after, limit=LINES + 1)
         undone_by = run_history.undo_of(session, run_id)
+        people = run_history.names_of(session, [run.asked_by, run.settled_by])
     page: dict[str, Any] = {"run_id": run_id, **({"kind": kind} if kind else {})}
     return render_template(
         "admin/sync/run.html",
@@ -135,6 +138,7 @@ def one(run_id: int) -> str:
         ],
         kind=kind,
         undone_by=undone_by,
+        people=people,
         first=url_for("admin.sync_run", **page) if after else None,
         next=url_for("admin.sync_run", **page, after=lines[LINES - 1].id) if len(lines) > LINES else None,
         **_words(),
