@@ -17,6 +17,7 @@ from wecom_app.services import greetings, remarks
 from wecom_app.services.channel_drafts import MAX_REMARK
 from wecom_app.services.context import Context
 from wecom_app.services.ports import ContactDetails, FollowUser, JobArgs, RemarkDraft
+from wecom_app.services.relations import Origin
 from wecom_app.services.runtime import Runtime
 from wecom_app.services.upsert import insert_ignore
 
@@ -54,7 +55,7 @@ class Plan:
     relation_id: int
 
 
-def request(session: Session, context: Context, relation: Relation, channel: Channel) -> None:
+def request(session: Session, context: Context, relation: Relation, channel: Origin) -> None:
     """Have the remark of a new friendship set, if the channel has a rule; asked again it does nothing."""
     if not channel.remark_rule:
         return

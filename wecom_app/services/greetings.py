@@ -16,6 +16,7 @@ from wecom_app.errors import InvalidInput
 from wecom_app.models import Channel, DefaultWelcome
 from wecom_app.services import media
 from wecom_app.services.context import Context
+from wecom_app.services.relations import Origin
 
 MAX_ATTACHMENTS = 9
 """send_welcome_msg: attachments of one message."""
@@ -44,7 +45,7 @@ def check(session: Session, greeting: Greeting) -> None:
         raise InvalidInput(problem, details={"welcome": problem})
 
 
-def of_channel(channel: Channel) -> Greeting:
+def of_channel(channel: Channel | Origin) -> Greeting:
     """Return the welcome that a channel has of its own."""
     return Greeting(channel.welcome_text, channel.welcome_fallback_text, tuple(channel.attachments))
 
@@ -55,7 +56,7 @@ def default(session: Session) -> Greeting:
     return Greeting(row.text, row.fallback_text, tuple(row.attachments)) if row else Greeting()
 
 
-def for_contact(session: Session, channel: Channel | None) -> Greeting:
+def for_contact(session: Session, channel: Origin | None) -> Greeting:
     """Return what a new contact is told: the channel's own welcome, else the default."""
     own = of_channel(channel) if channel else Greeting()
     return own if own.says_anything else default(session)

@@ -1,11 +1,14 @@
 """The life of a relation: opened by an event or a look, closed by an event, reopened as a new epoch."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from wecom_app.models import Channel, Relation
+from wecom_app.prepared import Prepared
 from wecom_app.services import cells, customers, sequence, tagging
 from wecom_app.services.history import Act
 
@@ -13,7 +16,32 @@ ENDED = "好友关系已解除"
 MAX_STATE = 64
 """customer_channel of an acquisition link, in bytes; whatever is longer was made by nobody we know."""
 
-CHANNEL = select(Channel).where(Channel.state == bindparam("state"))
+CHANNEL = Prepared(
+    select(
+        Channel.id,
+        Channel.name,
+        Channel.source,
+        Channel.state,
+        Channel.welcome_text,
+        Channel.welcome_fallback_text,
+        Channel.attachments,
+        Channel.remark_rule,
+    ).where(Channel.state == bindparam("state"))
+)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The channel by which somebody came: what it says, and what it gives."""
+
+    id: int
+    name: str
+    source: str
+    state: str
+    welcome_text: str | None
+    welcome_fallback_text: str | None
+    attachments: list[Any]
+    remark_rule: str | None
 
 
 def open_epoch(
@@ -94,9 +122,10 @@ def _is_inferred(relation: Relation, seq: int) -> bool:
     return relation.lost_by is None and seq > relation.life_seq
 
 
-def find_channel(session: Session, state: str | None) -> Channel | None:
+def find_channel(session: Session, state: str | None) -> Origin | None:
     """Return the channel that WeCom's State names; None if it is not ours, or there is none."""
-    return session.execute(CHANNEL, {"state": state}).scalar_one_or_none() if state else None
+    found = CHANNEL.row(session, {"state": state}) if state else None
+    return None if found is None else Origin(*found)
 
 
 def note_beginning(relation: Relation, began_at: datetime | None) -> None:
@@ -111,7 +140,7 @@ def confirm_loss(relation: Relation, lost_by: str, lost_at: datetime) -> None:
         relation.lost_at, relation.lost_by = lost_at, lost_by
 
 
-def set_state(session: Session, relation: Relation, state: str | None) -> Channel | None:
+def set_state(session: Session, relation: Relation, state: str | None) -> Origin | None:
     """Note WeCom's State on the relation and return the channel it names, None if it is not ours."""
     if not state:
         return None

@@ -79,7 +79,7 @@ class Store:
         with self.database.write(urgent=urgent) as session:
             yield session
         if session.info.get(ENQUEUED):
-            self.queue.wake()
+            self.queue.wake(urgent=False)
 
 
 @dataclass

@@ -8,11 +8,12 @@ from sqlalchemy.orm import Session
 
 from wecom_app.domain.tagging import Source
 from wecom_app.domain.vocabulary import SOURCE_GROUP_NAME, UNKNOWN_SOURCE, Lifecycle, SourceKind, source_name
-from wecom_app.models import Channel, ChannelTag, Relation, Tag, TagGroup
+from wecom_app.models import ChannelTag, Relation, Tag, TagGroup
 from wecom_app.prepared import Prepared
 from wecom_app.services import channel_remarks, tagging, taxonomy
 from wecom_app.services.context import Context
 from wecom_app.services.history import Act
+from wecom_app.services.relations import Origin
 from wecom_app.services.tagging import TagChange
 
 ADD_WAY_REF = "add_way:"
@@ -32,7 +33,7 @@ LIVE_TAG_IDS = Prepared(
 )
 
 
-def tag_by_channel(session: Session, context: Context, relation: Relation, channel: Channel) -> None:
+def tag_by_channel(session: Session, context: Context, relation: Relation, channel: Origin) -> None:
     """Give the customer the channel's tags and its remark; tags archived or deleted meanwhile are left out."""
     evidence = {
         "channel_id": channel.id,

@@ -14,14 +14,15 @@ from sqlalchemy.orm import Session
 
 from wecom_app.domain.messages import MAX_TEXT_BYTES, cut_to_bytes, fill, placeholders_in, text, without_name
 from wecom_app.errors import AppError, WeComError, WeComRejected, WelcomeTaken, WelcomeTooLate
-from wecom_app.models import Channel, Customer, Staff, Welcome
+from wecom_app.models import Customer, Staff, Welcome
 from wecom_app.prepared import Prepared
 from wecom_app.services import greetings, inbox, media_renewal, relations
 from wecom_app.services.inbox import Message
 from wecom_app.services.media_renewal import Attached
 from wecom_app.services.ports import JobArgs, WelcomeMessage
+from wecom_app.services.relations import Origin
 from wecom_app.services.runtime import Runtime
-from wecom_app.services.upsert import insert_ignore
+from wecom_app.services.upsert import ignoring
 
 CODE_LIFE = timedelta(seconds=18)
 """A welcome code lives 20 s from the event; two are kept for the call itself."""
@@ -57,6 +58,8 @@ class Plan:
     attachments: tuple[Mapping[str, Any], ...]
     names: Mapping[str, str]
     customer_name: str
+    is_new: bool
+    """There was no record of it when it was planned."""
     tried: bool
     """An earlier call ended without an answer that we know of: it may have gone through."""
 
@@ -176,6 +179,7 @@ def _plan(session: Session, runtime: Runtime, event_id: int) -> Plan | None:
         attachments=greeting.attachments,
         names=_names(session, runtime, message, channel),
         customer_name=_customer_name(session, external_userid),
+        is_new=earlier is None,
         tried=earlier is not None and earlier.tries > 0,
     )
 
@@ -203,7 +207,7 @@ def deadline_of(received_at: datetime, occurred_at: datetime | None) -> Deadline
     return Deadline(received_at + CODE_LIFE, delay.total_seconds(), credible=small)
 
 
-def _names(session: Session, runtime: Runtime, message: Message, channel: Channel | None) -> dict[str, str]:
+def _names(session: Session, runtime: Runtime, message: Message, channel: Origin | None) -> dict[str, str]:
     key = text(message.fields, "UserID").lower()
     return {
         "staff_name": STAFF_NAME.scalar(session, {"userid_key": key}) or "",
@@ -268,6 +272,11 @@ def _finish(
 def _note(runtime: Runtime, plan: Plan, *, tries: int = 0, **values: Any) -> bool:
     """Write something down in the welcome's record; return False if it is closed already, or another event's."""
     here = {"of_code": plan.record["code"], "of_event": plan.record["event_id"], "more": tries}
+    first = {**plan.record, **values, "tries": max(0, tries)}
     with runtime.write(urgent=True) as session:
-        insert_ignore(session, Welcome, [plan.record], ["code"])
-        return NOTE.run(session, {**here, **values}) == 1
+        # The first note makes the record; the others find it.
+        if plan.is_new and tries > 0 and ignoring(session, Welcome, ("code",)).run(session, first) == 1:
+            return True
+        if NOTE.run(session, {**here, **values}) == 1:
+            return True
+        return bool(ignoring(session, Welcome, ("code",)).run(session, first) == 1)

@@ -23,6 +23,8 @@ POLL_S = 0.2
 """How soon a job is seen that another process enqueued, or that falls due."""
 LINGER_S = 0.02
 """How long a result waits for others to be written with it, while no lane needs the thread."""
+GATHER_S = 0.005
+"""How long a busy process leaves work that can wait in the table, so that one transaction moves more of it."""
 REAP_S = 1.0
 PURGE_S = 600.0
 PURGE_ON_S = 1.0
@@ -41,8 +43,8 @@ class Dispatcher:
         self._database, self._clock, self._store, self._runner = database, clock, store, runner
         self._threads = dict(threads)
         self._lanes = {name: Lane[ClaimedJob](name, count, self._run) for name, count in threads.items()}
-        self._bell, self._hurry = threading.Event(), threading.Event()
-        """Something happened; it cannot wait for company."""
+        self._bell, self._nudge, self._hurry = threading.Event(), threading.Event(), threading.Event()
+        """Something happened; it should not wait long for company; it cannot wait at all."""
         self._woken = False
         self._changed = threading.Condition()
         """Guards the four fields below, and is notified when a job ends or its result is written."""
@@ -62,10 +64,10 @@ class Dispatcher:
         """Return how long ago a cycle last succeeded."""
         return self._clock.monotonic() - self._beat_at
 
-    def wake(self) -> None:
-        """Look for work now."""
+    def wake(self, *, urgent: bool = True) -> None:
+        """Look for work: now, or soon where other work is under way and nobody's seconds count."""
         self._woken = True
-        self._ring(hurry=True)
+        self._ring(hurry=urgent or not self._running)
 
     def stop(self, timeout_s: float) -> None:
         """Claim no more, wait for what runs, write its results, and give back what did not finish."""
@@ -81,9 +83,10 @@ class Dispatcher:
     def _loop(self) -> None:
         trouble = False
         while not self._ended:
-            if self._bell.wait(POLL_S):
-                self._hurry.wait(LINGER_S)
+            if self._bell.wait(POLL_S) and not self._hurry.wait(GATHER_S):
+                self._nudge.wait(LINGER_S)
             self._bell.clear()
+            self._nudge.clear()
             self._hurry.clear()
             try:
                 self._cycle()
@@ -153,9 +156,11 @@ class Dispatcher:
                 self._finished.append(result)
             self._changed.notify_all()
         # A lane that was full may have more to do; while draining, stop() waits.
-        self._ring(hurry=was_full)
+        self._ring(nudge=was_full, hurry=was_full and (job.lane == URGENT_LANE or not self._running))
 
-    def _ring(self, *, hurry: bool) -> None:
+    def _ring(self, *, nudge: bool = True, hurry: bool) -> None:
+        if nudge:
+            self._nudge.set()
         if hurry:
             self._hurry.set()
         self._bell.set()

@@ -92,9 +92,9 @@ class EmbeddedQueue:
     def cancel(self, session: Session, job_id: int) -> bool:
         return records.cancel_job(session, job_id, self._clock.now())
 
-    def wake(self) -> None:
+    def wake(self, *, urgent: bool = True) -> None:
         if self._dispatcher is not None:
-            self._dispatcher.wake()
+            self._dispatcher.wake(urgent=urgent)
 
     def step(self) -> bool:
         job = self._claim_one()

@@ -96,7 +96,7 @@ class JobQueue(Protocol):
         """End a waiting or retrying job as dead; False if it is running or over."""
         ...
 
-    def wake(self) -> None:
+    def wake(self, *, urgent: bool = True) -> None:
         """Tell this process's workers that something was committed."""
         ...
 

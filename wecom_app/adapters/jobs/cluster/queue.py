@@ -97,7 +97,7 @@ class ClusterQueue:
     def cancel(self, session: Session, job_id: int) -> bool:
         return records.cancel_job(session, job_id, self._clock.now())
 
-    def wake(self) -> None:
+    def wake(self, *, urgent: bool = True) -> None:
         """Do nothing: PostgreSQL notifies the workers of every machine at the commit."""
 
     def step(self) -> bool:
