@@ -1,6 +1,8 @@
 """How many scans a second go from callback to tags on both sides, read back, with WeCom answering after 20 ms?
 
-python -m benchmarks.end_to_end [customers]
+python -m benchmarks.end_to_end [customers] [--worker]
+
+With --worker a process of its own runs the jobs: `serve --no-worker` beside `worker`.
 """
 
 import sys
@@ -14,8 +16,9 @@ GOAL = 40.0
 
 
 def main() -> None:
-    customers = int(sys.argv[1]) if len(sys.argv) > 1 else 400
-    with stage() as played:
+    arguments = [argument for argument in sys.argv[1:] if argument != "--worker"]
+    customers = int(arguments[0]) if arguments else 400
+    with stage(worker="--worker" in sys.argv) as played:
         config_id = prepare(played)
         cpu, began = played.cpu_s(), time.monotonic()
         for _ in range(customers):

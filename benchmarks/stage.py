@@ -33,6 +33,8 @@ class Stage:
     app_pid: int
     simulator_pid: int
     settings: dict[str, str]
+    worker_pid: int | None = None
+    """The process that runs the jobs, where the application does not."""
     _session: requests.Session = field(default_factory=requests.Session)
     """Keeps its connections: a handshake per request would cost both sides more than the request."""
 
@@ -61,8 +63,10 @@ class Stage:
     def cpu_s(self) -> dict[str, float]:
         """Return the processor time that each side has used, and this program."""
         used = os.times()
+        worker = {} if self.worker_pid is None else {"worker": _cpu_s(self.worker_pid)}
         return {
             "application": _cpu_s(self.app_pid),
+            **worker,
             "simulator": _cpu_s(self.simulator_pid),
             "benchmark": used.user + used.system,
         }
@@ -76,8 +80,11 @@ class Stage:
 
 
 @contextmanager
-def stage(**environment: str) -> Iterator[Stage]:
-    """Start both sides on free ports and a fresh SQLite database; stop them at the end."""
+def stage(*, worker: bool = False, **environment: str) -> Iterator[Stage]:
+    """Start both sides on free ports and a fresh SQLite database; stop them at the end.
+
+    With `worker` a process of its own runs the jobs.
+    """
     app_port, simulator_port = free_port(), free_port()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -86,10 +93,13 @@ def stage(**environment: str) -> Iterator[Stage]:
         callback = f"http://127.0.0.1:{app_port}/wecom/callback"
         commands = [
             ["simulate", "--port", str(simulator_port), "--callback-url", callback],
-            ["serve", "--port", str(app_port)],
+            ["serve", "--port", str(app_port), *(["--no-worker"] if worker else [])],
         ]
         processes = [_start(command, env, folder) for command in commands]
         try:
+            wait_ready(f"http://127.0.0.1:{app_port}/healthz")
+            if worker:
+                processes.append(_start(["worker"], env, folder))
             wait_ready(f"http://127.0.0.1:{app_port}/readyz")
             wait_ready(f"http://127.0.0.1:{simulator_port}/_simulator/clock")
             key = _api_key(env, folder)
@@ -100,6 +110,7 @@ def stage(**environment: str) -> Iterator[Stage]:
                 app_pid=processes[1].pid,
                 simulator_pid=processes[0].pid,
                 settings=settings,
+                worker_pid=processes[2].pid if worker else None,
             )
         finally:
             for process in processes:
