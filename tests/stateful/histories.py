@@ -165,6 +165,15 @@ def a_friendship_that_two_short_answers_hid_comes_back_with_its_own_tags(life: L
     life.judge.friendships_are_live(0, 1, 2)
 
 
+@history
+def a_value_that_is_deleted_before_anybody_saw_it_does_not_take_another_ones_place(life: Life) -> None:
+    life.member(0, "金", add=True)
+    life.member(1, "银", add=True)
+    life.delete_tag("银")
+    life.settle()
+    life.judge.customer_has(0, "金")
+
+
 # One for each mutant of tests/stateful/mutants.py.
 
 

@@ -193,7 +193,10 @@ class Ledger:
                 cells.setdefault((deed.friendship, deed.tag), []).append(deed)
         for deeds in cells.values():
             epochs = self._epochs(deeds[0])
-            yield sorted(_torn(deeds, epochs) if epochs else _thinned(tuple(deeds)), key=len)
+            # Of a tag that is gone perhaps only the beginning was seen, or nothing.
+            ends = range(len(deeds) + 1) if deeds[0].tag in self.dead else (len(deeds),)
+            seen = {course for end in ends for course in _thinned(tuple(deeds[:end]))}
+            yield sorted(_torn(deeds, epochs) if epochs else seen, key=len)
 
 
 def _is_late(deed: Deed, first_seen: int | None) -> bool:
