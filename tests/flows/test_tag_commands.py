@@ -73,3 +73,22 @@ def test_the_report_is_the_same_by_command_and_api_and_ends_with_status_1(compan
     told = terminal.json(tags_group, "lint", expect=1)
     assert [(item["code"], item["name"]) for item in told["items"]] == [("missing_texts", "兴趣")]
     assert company.get("/tags/report") == told
+
+
+def test_tags_are_deleted_in_wecom_listed_made_anew_and_tried_again_from_the_terminal(
+    company: Company, terminal: Terminal
+) -> None:
+    key, other = company.make_tags("护肤", "母婴")
+    company.clock.advance(max(0, (datetime.now(UTC) - company.clock.now()).total_seconds() + 60))
+    assert "0 个好友关系" in terminal(tags_group, "delete", key, "--dry-run").stdout
+    assert terminal.json(tags_group, "delete", key) == {"key": key, "state": "deleting"}
+    company.settle_later(60)
+    assert [tag["key"] for tag in terminal.json(tags_group, "deleted")["items"]] == [key]
+    assert "护肤" in terminal(tags_group, "deleted").stdout
+    assert "正在重新创建" in terminal(tags_group, "recreate", key).stdout
+    terminal(tags_group, "recreate", other, expect=1)
+    company.settle_later(60)
+    assert terminal.json(tags_group, "deleted")["items"] == []
+    assert "已重新排队" in terminal(tags_group, "retry", key).stdout
+    assert terminal.json(tags_group, "retry", "--all") == {"retried": 0}
+    terminal(tags_group, "retry", expect=2)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from wecom_app.adapters.pinyin import PinyinSlugify
-from wecom_app.cli import tag_changes
+from wecom_app.cli import tag_changes, tag_sync
 from wecom_app.cli.common import with_store
 from wecom_app.cli.tables import echo_json, echo_table
 from wecom_app.config import Settings
@@ -23,10 +23,10 @@ as_json = click.option("--json", "as_json", is_flag=True, help="输出 JSON。")
 
 @click.group("tags")
 def tags_group() -> None:
-    """标签库：列出、体检、导出、导入、起步标签、合并、改单选、同步到企业微信。"""
+    """标签库：列出、体检、导出、导入、起步标签、合并、改单选、同步到企业微信，以及重试、删除和重新创建。"""
 
 
-for command in tag_changes.COMMANDS:
+for command in (*tag_changes.COMMANDS, *tag_sync.COMMANDS):
     tags_group.add_command(command)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.definitions import Dispute
-from wecom_app.domain.vocabulary import Owner
+from wecom_app.domain.vocabulary import SOURCE_GROUP_NAME, Owner
 from wecom_app.errors import Conflict, WeComRejected, WeComTagGone, WeComUnavailable
 from wecom_app.models import CustomerTag, Relation, Tag, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL
@@ -45,8 +45,8 @@ class DeletionPreview:
 
 def preview_tag(session: Session, key: str) -> DeletionPreview:
     """Return what deleting a tag at WeCom would cost; raise NotFound."""
-    tag, _ = library_edits.find_tag(session, key, archived=True)
-    return _preview(session, [tag], _refusal_of_tag(tag))
+    tag, group = library_edits.find_tag(session, key, archived=True)
+    return _preview(session, [tag], _refusal_of_tag(tag, group))
 
 
 def preview_group(session: Session, key: str) -> DeletionPreview:
@@ -59,7 +59,7 @@ def preview_group(session: Session, key: str) -> DeletionPreview:
 def request_tag(session: Session, context: Context, key: str, *, cascade: bool, actor: str) -> Tag:
     """Archive a tag and have it deleted at WeCom; raise Conflict where it is not ours, is not there, or is used."""
     tag, group = library_edits.find_tag(session, key, lock=True, archived=True)
-    refusal = _refusal_of_tag(tag)
+    refusal = _refusal_of_tag(tag, group)
     if refusal is not None:
         raise Conflict(refusal)
     library_edits.archive_tag(session, context, key, cascade=cascade, actor=actor)
@@ -157,13 +157,17 @@ def _tags_there(session: Session, group: TagGroup) -> list[Tag]:
     return list(session.scalars(query.order_by(Tag.id)))
 
 
-def _refusal_of_tag(tag: Tag) -> str | None:
+def _refusal_of_tag(tag: Tag, group: TagGroup) -> str | None:
+    if group.name == SOURCE_GROUP_NAME:
+        return library_edits.BUILT_IN
     if tag.wecom_tag_id is None:
         return NOT_THERE.format(name=tag.name)
     return NOT_OURS_WORDS.format(name=tag.name) if tag.owner == Owner.FOREIGN else None
 
 
 def _refusal_of_group(group: TagGroup, tags: Sequence[Tag]) -> str | None:
+    if group.name == SOURCE_GROUP_NAME:
+        return library_edits.BUILT_IN
     if group.wecom_group_id is None or not tags:
         return NOT_THERE.format(name=group.name)
     if group.owner == Owner.FOREIGN:

@@ -29,7 +29,7 @@ from wecom_app.services import dimensions, selections, sequence, tag_users, taxo
 from wecom_app.services.context import Context
 
 MAX_DESCRIPTION, MAX_DEFINITION, MAX_ALIASES, MAX_TTL_DAYS = 300, 500, 20, 3650
-BUILT_IN = "「获客来源」由系统自动使用，不能改名、归档或停止新打"
+BUILT_IN = "「获客来源」由系统自动使用，不能改名、归档、删除或停止新打"
 
 
 class GroupChanges(TypedDict, total=False):

@@ -21,6 +21,7 @@ from wecom_app.web.admin import (
     tag_changes,
     tag_dimensions,
     tag_imports,
+    tag_sync,
     tags,
     words,
 )
@@ -48,6 +49,7 @@ def make_blueprint() -> Blueprint:
         tag_dimensions,
         tag_imports,
         tag_changes,
+        tag_sync,
     ):
         pages.register(blueprint)
     return blueprint

@@ -16,6 +16,7 @@ from wecom_app.services import (
     library,
     library_edits,
     library_orders,
+    library_recreation,
     tag_lint,
     tag_merges,
     tag_tree,
@@ -71,6 +72,7 @@ def tree() -> str:
         found = tag_tree.find(session, runtime().slugify, wanted, skip=page * PAGE, limit=PAGE)
         known = dimensions.list_dimensions(session)
         is_empty = not taxonomy.list_groups(session, limit=1)
+        has_deleted = bool(library_recreation.deleted(session, limit=1))
     given = {"q": wanted.q, "dimension": wanted.dimension, "show": "archived" if wanted.archived else ""}
     filters: dict[str, Any] = {name: value for name, value in given.items() if value}
     return render_template(
@@ -87,6 +89,7 @@ def tree() -> str:
         next=url_for("admin.tags", **filters, page=page + 1) if found.has_more else None,
         words=tag_forms,
         source_group=SOURCE_GROUP_NAME,
+        has_deleted=has_deleted,
     )
 
 
@@ -128,7 +131,7 @@ def create_group() -> Answer:
         library_edits.check_texts(vars(draft))
         with runtime().write() as session:
             made = taxonomy.create_group(session, library.context(runtime()), draft)
-            _record(session, "tag_group.create", f"tag_group:{made.key}")
+            record(session, "tag_group.create", f"tag_group:{made.key}")
             key = made.key
     except (InvalidInput, Conflict) as error:
         return _group_form(None, typed, tag_forms.problems(error)), error.http_status
@@ -152,7 +155,7 @@ def save_group(key: str) -> Answer:
     try:
         with runtime().write() as session:
             library_edits.edit_group(session, library.context(runtime()), key, typed.changes(), typed.version)
-            _record(session, "tag_group.edit", f"tag_group:{key}")
+            record(session, "tag_group.edit", f"tag_group:{key}")
     except (InvalidInput, Conflict) as error:
         return _group_form(found, typed, tag_forms.problems(error)), error.http_status
     return notices.back_to("admin.tags_group", "tags.saved", key=key)
@@ -169,7 +172,7 @@ def add_tags(key: str) -> Answer:
             found = library_edits.find_group(session, key)
             made = taxonomy.add_tags(session, library.context(runtime()), found, [TagDraft(name) for name in names])
             for one in made:
-                _record(session, "tag.create", f"tag:{one.key}")
+                record(session, "tag.create", f"tag:{one.key}")
     except (InvalidInput, Conflict) as error:
         with runtime().read() as session:
             found = library_edits.find_group(session, key)
@@ -186,7 +189,7 @@ def move_group(key: str) -> Response:
         keys = [one.key for one in taxonomy.groups_of(session, dimension)]
     with runtime().write() as session:
         library_orders.order_groups(session, runtime().queue, dimension, _moved(keys, key))
-        _record(session, "tag_group.move", f"tag_group:{key}")
+        record(session, "tag_group.move", f"tag_group:{key}")
     return notices.back_to("admin.tags", "tags.moved", dimension=dimension)
 
 
@@ -198,7 +201,7 @@ def move_tag(key: str) -> Response:
         keys = [one.key for one in taxonomy.tags_of(session, [found.id]).get(found.id, [])]
     with runtime().write() as session:
         library_orders.order_tags(session, runtime().queue, found.key, _moved(keys, key))
-        _record(session, "tag.move", f"tag:{key}")
+        record(session, "tag.move", f"tag:{key}")
     return notices.back_to("admin.tags_group", "tags.moved", key=found.key)
 
 
@@ -214,8 +217,8 @@ def archive_group(key: str) -> Answer:
             return _uses(found, uses, customers, url_for("admin.tags_group_archive", key=key)), 409
     with runtime().write() as session:
         context = library.context(runtime())
-        library_edits.archive_group(session, context, key, cascade=cascade, actor=_actor())
-        _record(session, "tag_group.archive", f"tag_group:{key}")
+        library_edits.archive_group(session, context, key, cascade=cascade, actor=actor())
+        record(session, "tag_group.archive", f"tag_group:{key}")
     return notices.back_to("admin.tags", "tags.group_archived", key)
 
 
@@ -224,7 +227,7 @@ def restore_group(key: str) -> Response:
     """Bring a group back."""
     with runtime().write() as session:
         library_edits.restore_group(session, library.context(runtime()), key)
-        _record(session, "tag_group.restore", f"tag_group:{key}")
+        record(session, "tag_group.restore", f"tag_group:{key}")
     return notices.back_to("admin.tags", "tags.restored")
 
 
@@ -245,7 +248,7 @@ def save_tag(key: str) -> Answer:
     try:
         with runtime().write() as session:
             library_edits.edit_tag(session, library.context(runtime()), key, typed.changes(), typed.version)
-            _record(session, "tag.edit", f"tag:{key}")
+            record(session, "tag.edit", f"tag:{key}")
     except (InvalidInput, Conflict) as error:
         return _tag_form(found, its_group, typed, tag_forms.problems(error)), error.http_status
     return notices.back_to("admin.tags_group", "tags.saved", key=its_group.key)
@@ -261,8 +264,8 @@ def archive_tag(key: str) -> Answer:
             customers = tag_users.customers_with(session, [found.id])
             return _uses(found, uses, customers, url_for("admin.tags_archive", key=key)), 409
     with runtime().write() as session:
-        library_edits.archive_tag(session, library.context(runtime()), key, cascade=cascade, actor=_actor())
-        _record(session, "tag.archive", f"tag:{key}")
+        library_edits.archive_tag(session, library.context(runtime()), key, cascade=cascade, actor=actor())
+        record(session, "tag.archive", f"tag:{key}")
     return notices.back_to("admin.tags_group", "tags.archived", key, key=its_group.key)
 
 
@@ -271,7 +274,7 @@ def restore_tag(key: str) -> Response:
     """Bring a tag back."""
     with runtime().write() as session:
         library_edits.restore_tag(session, library.context(runtime()), key)
-        _record(session, "tag.restore", f"tag:{key}")
+        record(session, "tag.restore", f"tag:{key}")
     return notices.back_to("admin.tags", "tags.restored")
 
 
@@ -292,6 +295,7 @@ def _group_form(found: TagGroup | None, typed: GroupForm, problems: dict[str, st
         "admin/tags/group.html",
         group=found,
         shown=shown,
+        sync=tag_tree.sync_words(found, found) if found else None,
         typed=typed,
         names=names,
         problems=problems,
@@ -330,10 +334,12 @@ def _uses(found: Tag | TagGroup, uses: Any, customers: int, url: str) -> str:
     )
 
 
-def _actor() -> str:
+def actor() -> str:
+    """Return who acts, as the history names him."""
     viewer = current_viewer()
     return viewer.userid or viewer.name
 
 
-def _record(session: Session, action: str, subject: str) -> None:
+def record(session: Session, action: str, subject: str) -> None:
+    """Write an act of the viewer into the audit trail."""
     audit.record(session, current_viewer(), action, subject, now=runtime().clock.now())
