@@ -276,6 +276,7 @@ ROUTES: Mapping[str, str] = {
     "GET /admin/sync/sources": "console",
     "POST /admin/sync/sources": "console: operate",
     "GET /admin/sync/sources/preview": "console",
+    "POST /admin/sync/push": "console: operate",
     "POST /admin/sync/revive": "console: operate",
     "GET /admin/sync/runs/<int:run_id>": "console",
     "GET /admin/sync/runs/<int:run_id>/progress": "console",

@@ -132,6 +132,19 @@ def test_failed_tags_are_listed_by_reason_and_tried_again(company: Company) -> N
     assert send(admin, "/revive").location.endswith("notice=sync.none_failed")
 
 
+def test_what_waits_is_pushed_at_once(company: Company) -> None:
+    (key,) = company.make_tags("护肤")
+    customer = known_customer(company)
+    admin = local_admin(company)
+    assert send(admin, "/push").location.endswith("notice=sync.none_waiting")
+    edit(company, customer, add=[key])
+    assert f'action="{HOME}/push"' in text(admin)
+    assert send(admin, "/push").location.endswith("notice=sync.pushed")
+    company.settle()
+    assert "护肤" in company.tags_there(customer)
+    assert f'action="{HOME}/push"' not in text(admin)
+
+
 def test_the_history_has_pages_and_an_unknown_run_is_not_found(company: Company) -> None:
     admin = local_admin(company)
     assert "还没有同步过" in text(admin)

@@ -84,6 +84,8 @@ KINDS: Mapping[str, NoticeKind] = {
     "sync.undoing": NoticeKind("正在撤销；之后又改过的标签保持现状"),
     "sync.revived": NoticeKind("已重新排队，马上推送到企业微信"),
     "sync.revived_some": NoticeKind("太多了，先重新排队了一部分，请再点一次"),
+    "sync.pushed": NoticeKind("已排队，马上推送到企业微信"),
+    "sync.none_waiting": NoticeKind("没有等待推送的标签"),
     "sync.none_failed": NoticeKind("没有推送失败的标签"),
     "conflicts.none": NoticeKind("没有选中任何一条"),
     "conflicts.theirs": NoticeKind("已采纳企业微信的值"),

@@ -41,6 +41,7 @@ def register(blueprint: Blueprint) -> None:
     add("/sync/sources", "sync_sources", sources)
     add("/sync/sources", "sync_sources_start", start_sources, methods=["POST"])
     add("/sync/sources/preview", "sync_sources_preview", preview_sources)
+    add("/sync/push", "sync_push", push, methods=["POST"])
     add("/sync/revive", "sync_revive", revive, methods=["POST"])
     add("/sync/runs/<int:run_id>", "sync_run", one)
     add("/sync/runs/<int:run_id>/progress", "sync_progress", progress)
@@ -100,6 +101,16 @@ def start_sources() -> Response:
     """Give source tags to customers from before go-live."""
     by, now, queue = _actor(), runtime().clock.now(), runtime().queue
     return _steer("backfill", "sources_started", lambda session: source_backfill.start(session, queue, by, now))
+
+
+@signed_in(*ACT)
+def push() -> Response:
+    """Have what waits to be written to WeCom written now, for as many customers as one request takes."""
+    done = revival.push_waiting(runtime())
+    with runtime().write() as session:
+        details = {"cells": done.cells, "customers": done.customers}
+        audit.record(session, current_viewer(), "sync.push", "sync:waiting", details, now=runtime().clock.now())
+    return notices.back_to("admin.sync", "sync.pushed" if done.cells else "sync.none_waiting")
 
 
 @signed_in(*ACT)
