@@ -88,11 +88,13 @@ def single(_settings: Settings, store: Store, group: str, dry_run: bool, yes: bo
 @yes_option
 @as_json
 @with_store
-def mirror(_settings: Settings, store: Store, group: str, mirror: str, dry_run: bool, yes: bool, as_json: bool) -> None:
+def mirror(settings: Settings, store: Store, group: str, mirror: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     """把只在本系统的标签组（写 key）同步到企业微信，先看首次和每天要花多少调用。"""
     wanted = Mirror(mirror)
     with store.read() as session:
-        found = mirror_out(mirror_costs.preview(session, group, wanted, store.clock.now(), None))
+        found = mirror_out(
+            mirror_costs.preview(session, group, wanted, store.clock.now(), most=settings.wecom_tag_limit, status=None)
+        )
     if _asked(found, _mirror_words(found), dry_run=dry_run, yes=yes, as_json=as_json):
         _carry_out(
             store, "tag_group.mirror", lambda session, context: mirror_costs.start(session, context, group, wanted, BY)

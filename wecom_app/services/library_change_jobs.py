@@ -1,6 +1,6 @@
 """Carries changes of the library out: one page a job, the next asked for in the same transaction; undo likewise."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from wecom_app.errors import Conflict
 from wecom_app.models import ChangeSet, LibraryChange
 from wecom_app.services import library_changes, mirror_costs, selection_changes, tag_merges
 from wecom_app.services.context import Context
-from wecom_app.services.library_changes import Actor
+from wecom_app.services.library_changes import Actor, Place
 from wecom_app.services.ports import JobArgs
 from wecom_app.services.runtime import Runtime, Store
 
@@ -22,16 +22,21 @@ PAUSE = timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class Kind:
-    """What a kind of change does: a page (False where nothing is left), and the undo of all but the customers."""
+    """What a kind of change does: where there is something to do, a page of it, and the undo of all but the customers.
 
-    advance: Callable[[Session, Context, LibraryChange], bool]
+    `look` reads before the page's transaction, for it may take longer than others can wait for the writer;
+    `advance` returns False where nothing is left.
+    """
+
+    look: Callable[[Session, LibraryChange], list[Place]]
+    advance: Callable[[Session, Context, LibraryChange, Sequence[Place]], bool]
     begin_undo: Callable[[Session, Context, LibraryChange, str], None]
 
 
 KINDS: Mapping[str, Kind] = {
-    tag_merges.MERGE: Kind(tag_merges.advance, tag_merges.begin_undo),
-    selection_changes.SINGLE: Kind(selection_changes.advance, selection_changes.begin_undo),
-    mirror_costs.MIRROR: Kind(mirror_costs.advance, mirror_costs.refuse_undo),
+    tag_merges.MERGE: Kind(tag_merges.look, tag_merges.advance, tag_merges.begin_undo),
+    selection_changes.SINGLE: Kind(selection_changes.look, selection_changes.advance, selection_changes.begin_undo),
+    mirror_costs.MIRROR: Kind(mirror_costs.look, mirror_costs.advance, mirror_costs.refuse_undo),
 }
 
 
@@ -50,6 +55,9 @@ def run(runtime: Runtime, args: JobArgs) -> None:
 
 def step(store: Store, slugify: Slugify, change_id: int) -> bool:
     """Do one page in one transaction; return whether more is left."""
+    with store.read() as session:
+        change = library_changes.find(session, change_id)
+        places = KINDS[change.kind].look(session, change) if change.state == "running" else []
     with store.write() as session:
         context = Context(store.queue, slugify, store.clock.now())
         change = library_changes.find(session, change_id, lock=True)
@@ -58,7 +66,7 @@ def step(store: Store, slugify: Slugify, change_id: int) -> bool:
         if change.state == "undoing":
             is_more = library_changes.put_back(session, context, change)
         else:
-            is_more = KINDS[change.kind].advance(session, context, change)
+            is_more = KINDS[change.kind].advance(session, context, change, places)
         if is_more:
             library_changes.request(session, store.queue, change_id)
         elif change.state == "undoing":

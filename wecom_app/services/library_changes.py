@@ -159,14 +159,15 @@ def carry_out(
     before = tag_units.load(session, ids, facts)
     tagging.apply(session, wishes, _act(change), queue=context.queue, now=context.now)
     after = tag_units.load(session, ids, facts)
-    session.add_all(
+    items = [
         LibraryChangeItem(
             change_id=change.id, customer_id=key.customer_id, relation_id=key.relation_id, detail=detail, state="done"
         )
         for key in sorted({*before, *after}, key=lambda key: (key.customer_id, key.relation_id, key.tag_id or 0))
         if (detail := _difference(before.get(key), after.get(key))) is not None
-    )
-    change.changed += len(ids)
+    ]
+    session.add_all(items)
+    change.changed += len({item.customer_id for item in items})
     session.flush()
 
 

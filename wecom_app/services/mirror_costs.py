@@ -4,6 +4,7 @@ Called by the console, the API and the command `tags mirror`. Customers follow i
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,14 +15,13 @@ from sqlalchemy.orm import Session
 from wecom_app.domain.vocabulary import PUSHED, Lifecycle, Mirror, Scope
 from wecom_app.errors import Conflict
 from wecom_app.models import CustomerTag, LibraryChange, Relation, Tag, TagEvent, TagGroup
-from wecom_app.services import cells, library_changes, library_edits, selections, taxonomy
+from wecom_app.models.tagging import CUSTOMER_LEVEL
+from wecom_app.services import cells, library_changes, library_edits, library_limits, selections, taxonomy
 from wecom_app.services.context import Context
 from wecom_app.services.library_changes import Actor, Place
 from wecom_app.services.wecom_status import WeComStatus
 
 MIRROR = "mirror"
-MOST_TAGS = 10_000
-"""Corp tags that WeCom lets a company have."""
 LOOK_BACK = timedelta(days=30)
 HOURS = 24
 
@@ -55,14 +55,20 @@ class MirrorCost:
     as_of: datetime
 
 
-def preview(session: Session, key: str, mirror: Mirror, now: datetime, status: WeComStatus | None) -> MirrorCost:
-    """Return what mirroring a group would cost; raise NotFound. Without `status` the pace is not known."""
+def preview(
+    session: Session, key: str, mirror: Mirror, now: datetime, *, most: int, status: WeComStatus | None
+) -> MirrorCost:
+    """Return what mirroring a group would cost; raise NotFound. Without `status` the pace is not known.
+
+    `most` is how many tags a company may have by the setting; what WeCom itself said counts before it.
+    """
     group = library_edits.find_group(session, key)
     relations = session.execute(select(func.count()).select_from(_relations(group).subquery())).scalar_one()
     holders = select(func.count(CustomerTag.customer_id.distinct())).where(*selections.of_group(group))
     live = (Tag.archived_at.is_(None), Tag.gone_at.is_(None))
     new = select(func.count()).where(Tag.group_id == group.id, Tag.wecom_tag_id.is_(None), *live)
     used = select(func.count()).where(Tag.wecom_tag_id.is_not(None), Tag.gone_at.is_(None))
+    tags_used = session.execute(used).scalar_one()
     days = max(1, min(LOOK_BACK.days, (now - group.created_at).days))
     is_pushed = mirror in PUSHED
     calls_a_day = _calls_since(session, group, now - LOOK_BACK) / days if is_pushed else 0.0
@@ -73,8 +79,8 @@ def preview(session: Session, key: str, mirror: Mirror, now: datetime, status: W
         group=group,
         mirror=mirror,
         tags=session.execute(new).scalar_one() if is_pushed else 0,
-        tags_used=session.execute(used).scalar_one(),
-        tags_most=MOST_TAGS,
+        tags_used=tags_used,
+        tags_most=tags_used + library_limits.room(session, most, tags_used),
         customers=session.execute(holders).scalar_one(),
         relations=relations,
         first_calls=first_calls,
@@ -109,21 +115,27 @@ def start(session: Session, context: Context, key: str, mirror: Mirror, actor: A
     return begun
 
 
-def advance(session: Session, context: Context, change: LibraryChange) -> bool:
-    """Give a page of customers their cells and operations; return whether there were any."""
-    group = library_edits.lock_group(session, change.group_id)
-    if group.mirror not in PUSHED:
-        return False
+def look(session: Session, change: LibraryChange) -> list[Place]:
+    """Return the next customers who have a tag of the group."""
+    group = session.get_one(TagGroup, change.group_id)
     query = (
         select(CustomerTag.customer_id)
         .where(*selections.of_group(group), CustomerTag.customer_id > change.cursor)
         .distinct()
         .order_by(CustomerTag.customer_id)
     )
-    found = session.scalars(query.limit(library_changes.MOST_CUSTOMERS)).all()
-    if not found:
+    return [Place(one, CUSTOMER_LEVEL) for one in session.scalars(query.limit(library_changes.MOST_CUSTOMERS))]
+
+
+def advance(session: Session, context: Context, change: LibraryChange, places: Sequence[Place]) -> bool:
+    """Give these customers their cells and operations; return whether there were any."""
+    group = library_edits.lock_group(session, change.group_id)
+    page = [place.customer_id for place in library_changes.fitting(session, places)]
+    if group.mirror not in PUSHED or not page:
         return False
-    page = [place.customer_id for place in library_changes.fitting(session, [Place(one, 0) for one in found])]
+    if page[0] <= change.cursor:
+        # Another process was faster.
+        return True
     library_changes.prepared(session, context, page, ())
     rows: dict[int, list[dict[str, Any]]] = defaultdict(list)
     truth = select(CustomerTag.__table__).join(Tag, Tag.id == CustomerTag.tag_id)

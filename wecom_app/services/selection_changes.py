@@ -88,24 +88,30 @@ def start(session: Session, context: Context, key: str, actor: Actor) -> Library
     return library_changes.begin(session, context, change, actor, reason, tag_ids)
 
 
-def advance(session: Session, context: Context, change: LibraryChange) -> bool:
-    """Leave a page of customers one value each, then turn the group; return whether there was anything to do.
+def look(session: Session, change: LibraryChange) -> list[Place]:
+    """Return some places where several tags are held."""
+    group = session.get_one(TagGroup, change.group_id)
+    found = session.execute(selections.holding_several(group).limit(library_changes.MOST_CUSTOMERS))
+    return [Place(row.customer_id, row.relation_id) for row in found]
+
+
+def advance(session: Session, context: Context, change: LibraryChange, places: Sequence[Place]) -> bool:
+    """Leave these customers one value each, then turn the group; return whether there was anything to do.
 
     Whoever got a second value while the group was turned is found by one more look: the group waits for him.
     """
     group = library_edits.lock_group(session, change.group_id)
-    found = session.execute(selections.holding_several(group).limit(library_changes.MOST_CUSTOMERS)).all()
-    if not found:
+    if not places:
         if group.selection == Selection.SINGLE:
             return False
         _turn(session, group, Selection.SINGLE)
         return True
     if group.selection == Selection.SINGLE:
         _turn(session, group, Selection.MULTI)
-    places = library_changes.fitting(session, [Place(row.customer_id, row.relation_id) for row in found])
+    page = library_changes.fitting(session, places)
     tags = list(session.scalars(select(Tag).where(Tag.group_id == group.id)))
-    library_changes.prepared(session, context, sorted({place.customer_id for place in places}), ())
-    wishes = _narrowings(session, group, tags, places, Actor(change.actor_kind, change.asked_by).source)
+    library_changes.prepared(session, context, sorted({place.customer_id for place in page}), ())
+    wishes = _narrowings(session, group, tags, page, Actor(change.actor_kind, change.asked_by).source)
     if wishes:
         library_changes.carry_out(session, context, change, wishes, [tag.id for tag in tags])
     return True

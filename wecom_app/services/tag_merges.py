@@ -4,6 +4,7 @@ Called by the console, the API and the commands `tags merge` and `tags unmerge`.
 of marks: one call a relation that puts one tag on and takes the other off.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -106,18 +107,28 @@ def start(session: Session, context: Context, source_key: str, target_key: str, 
     return library_changes.begin(session, context, change, actor, reason, [source.id, target.id])
 
 
-def advance(session: Session, context: Context, change: LibraryChange) -> bool:
-    """Move a page of customers; return whether there were any. Raises Conflict where the other tag is gone."""
+def look(session: Session, change: LibraryChange) -> list[Place]:
+    """Return some places where the tag is still held, or else claimed."""
+    source = session.get_one(Tag, change.source_tag_id)
+    scope = session.get_one(TagGroup, source.group_id).scope
+    # In no order: the index gives the first ones at once, and what was moved is not met again.
+    for query in (_held(source.id, scope), _claimed(source.id)):
+        found = session.execute(query.limit(library_changes.MOST_CUSTOMERS)).all()
+        if found:
+            return [Place(row.customer_id, row.relation_id) for row in found]
+    return []
+
+
+def advance(session: Session, context: Context, change: LibraryChange, places: Sequence[Place]) -> bool:
+    """Move the tag at these places; return whether there were any. Raises Conflict where the other tag is gone."""
     source, target = session.get_one(Tag, change.source_tag_id), session.get_one(Tag, change.target_tag_id)
     if target.archived_at is not None or target.gone_at is not None:
         raise Conflict(f"「{target.name}」已停用，合并停在这里：请恢复它，或撤销合并")
-    scope = session.get_one(TagGroup, source.group_id).scope
-    found = session.execute(_wanting(source.id, scope).limit(library_changes.MOST_CUSTOMERS)).all()
-    if not found:
+    if not places:
         return False
     by = Actor(change.actor_kind, change.asked_by).source
-    places = library_changes.fitting(session, [Place(row.customer_id, row.relation_id) for row in found])
-    wishes = [Move(place.customer_id, place.relation_id, source.id, target.id, by) for place in places]
+    page = library_changes.fitting(session, places)
+    wishes = [Move(place.customer_id, place.relation_id, source.id, target.id, by) for place in page]
     library_changes.carry_out(session, context, change, wishes, [source.id, target.id])
     return True
 
@@ -245,18 +256,16 @@ def _is_truth(table: Any, scope: str) -> ColumnElement[bool]:
     return at_customer if scope == Scope.CUSTOMER else ~at_customer
 
 
-def _wanting(tag_id: int, scope: str) -> Select[Any]:
-    """Return the places where a tag is held or claimed, in order."""
-    held = select(CustomerTag.customer_id, CustomerTag.relation_id).where(
-        CustomerTag.tag_id == tag_id, _is_truth(CustomerTag, scope), CustomerTag.wanted
-    )
-    claimed = select(TagClaim.customer_id, TagClaim.relation_id).where(TagClaim.tag_id == tag_id)
-    both = union(held, claimed).subquery()
-    return select(both.c.customer_id, both.c.relation_id).order_by(both.c.customer_id, both.c.relation_id)
+def _held(tag_id: int, scope: str) -> Select[int, int]:
+    return select(CustomerTag.customer_id, CustomerTag.relation_id).where(_holds(CustomerTag, tag_id, scope))
+
+
+def _claimed(tag_id: int) -> Select[int, int]:
+    return select(TagClaim.customer_id, TagClaim.relation_id).where(TagClaim.tag_id == tag_id).distinct()
 
 
 def _count_places(session: Session, pair: Pair) -> int:
-    wanting = _wanting(pair.source.id, pair.source_group.scope).order_by(None).subquery()
+    wanting = union(_held(pair.source.id, pair.source_group.scope), _claimed(pair.source.id)).subquery()
     return session.execute(select(func.count(wanting.c.customer_id.distinct()))).scalar_one()
 
 

@@ -81,7 +81,12 @@ def preview_mirror(call: Call) -> BaseModel:
     with runtime.read() as session:
         return mirror_out(
             mirror_costs.preview(
-                session, call.path["key"], Mirror(call.query.mirror), runtime.clock.now(), runtime.wecom_status
+                session,
+                call.path["key"],
+                Mirror(call.query.mirror),
+                runtime.clock.now(),
+                most=runtime.settings.wecom_tag_limit,
+                status=runtime.wecom_status,
             )
         )
 
