@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 Parameters = Mapping[str, Any]
 MOST_VALUES = 32
-"""A longer list of values is left to SQLAlchemy: each length is a text of its own."""
+"""A longer list is left to SQLAlchemy, unless its statement says otherwise: each length is a text of its own."""
 
 
 class Place(NamedTuple):
@@ -74,8 +74,8 @@ class Prepared:
     Python's, or a list is long.
     """
 
-    def __init__(self, statement: Any) -> None:
-        self.statement = statement
+    def __init__(self, statement: Any, most_values: int = MOST_VALUES) -> None:
+        self.statement, self._most_values = statement, most_values
         self._shapes: dict[Any, Shape | None] = {}
         self._lists: tuple[str, ...] | None = None
 
@@ -148,7 +148,7 @@ class Prepared:
         try:
             return self._shapes[key]
         except KeyError:
-            is_long = any(len(parameters[name]) > MOST_VALUES for name in self._lists)
+            is_long = any(len(parameters[name]) > self._most_values for name in self._lists)
             shape = None if is_long else self._make(connection.dialect, parameters)
             if not is_long:
                 self._shapes[key] = shape

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from wecom_app.domain.merge import Look, Merge
 from wecom_app.models import CustomerTag, Relation, SyncConflict, Tag
+from wecom_app.prepared import Prepared
 from wecom_app.services import (
     cells,
     look_units,
@@ -30,7 +31,7 @@ from wecom_app.services import (
 from wecom_app.services.context import Context
 from wecom_app.services.history import Act
 from wecom_app.services.look_units import LookUnit
-from wecom_app.services.page_lines import Line
+from wecom_app.services.page_lines import LINES, Line
 from wecom_app.services.ports import ContactDetails
 from wecom_app.services.run_items import Item
 from wecom_app.services.tag_units import UnitKey
@@ -40,15 +41,16 @@ OF_CUSTOMERS = select(Relation).where(Relation.customer_id.in_(bindparam("custom
 THESE = update(Relation).where(Relation.id.in_(bindparam("relation_ids", expanding=True)))
 SEE = THESE.values(seen_seq=bindparam("seen"))
 LIST = THESE.values(listed_seq=bindparam("seq"))
-SEE_AND_LIST = THESE.values(seen_seq=bindparam("seen"), listed_seq=bindparam("seq"))
-SEE_CELLS = (
+SEE_AND_LIST = Prepared(THESE.values(seen_seq=bindparam("seen"), listed_seq=bindparam("seq")), LINES)
+SEE_CELLS = Prepared(
     update(CustomerTag)
     .where(
         CustomerTag.customer_id.in_(bindparam("customer_ids", expanding=True)),
         CustomerTag.relation_id.in_(bindparam("relation_ids", expanding=True)),
         CustomerTag.base.is_not(None),
     )
-    .values(seen_seq=bindparam("seen"), touched_seq=bindparam("seen"))
+    .values(seen_seq=bindparam("seen"), touched_seq=bindparam("seen")),
+    LINES,
 )
 Counts = Counter[str]
 
@@ -248,7 +250,7 @@ def _note_quiet(session: Session, quiet: Sequence[Line], seq: int) -> None:
         return
     ids = [line.known.relation_id for line in quiet]
     seen = sequence.draw(session)
-    session.connection().execute(SEE_AND_LIST, {"relation_ids": ids, "seen": seen, "seq": seq})
+    SEE_AND_LIST.run(session, {"relation_ids": ids, "seen": seen, "seq": seq})
     with_cells = [line for line in quiet if line.known.cells]
     if with_cells:
         _see_cells(session, [(line.customer_id, line.known.relation_id) for line in with_cells], seen)
@@ -268,7 +270,7 @@ def _see_cells(session: Session, of: Sequence[tuple[int, int]], seen: int) -> No
     """Number the cells of these customers' relations as just looked at."""
     customer_ids, relation_ids = zip(*of, strict=True)
     values = {"customer_ids": customer_ids, "relation_ids": relation_ids, "seen": seen}
-    session.connection().execute(SEE_CELLS, values)
+    SEE_CELLS.run(session, values)
 
 
 def _mark_listed(session: Session, lines: Sequence[Line], seq: int) -> None:

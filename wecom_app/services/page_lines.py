@@ -14,11 +14,14 @@ from sqlalchemy.orm import Session
 from wecom_app.domain.vocabulary import Mirror, Scope
 from wecom_app.models import Customer, CustomerTag, Relation, RemarkEdit, Tag, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL
+from wecom_app.prepared import Prepared
 from wecom_app.services import customers, remarks, staff
 from wecom_app.services.ports import ContactDetails, FollowUser
 
 CUSTOMER, RELATION = Customer.__table__, Relation.__table__
 CELL, TRUTH = CustomerTag.__table__.alias("cell"), CustomerTag.__table__.alias("truth")
+LINES = 100
+"""Of a page of WeCom's, at most."""
 Place = tuple[int, int]
 """Customer and staff ids."""
 Known = Any
@@ -90,7 +93,7 @@ CELLS = (
 GOVERNED = exists(
     select(RemarkEdit.id).where(RemarkEdit.relation_id == RELATION.c.id, RemarkEdit.state.in_(remarks.GOVERNING))
 )
-KNOWN = (
+KNOWN = Prepared(
     select(
         CUSTOMER.c.id.label("customer_id"),
         CUSTOMER.c.external_userid,
@@ -122,12 +125,14 @@ KNOWN = (
             (RELATION.c.customer_id == CUSTOMER.c.id) & RELATION.c.staff_id.in_(bindparam("staff_ids", expanding=True)),
         )
     )
-    .where(CUSTOMER.c.external_userid.in_(bindparam("external_userids", expanding=True)))
+    .where(CUSTOMER.c.external_userid.in_(bindparam("external_userids", expanding=True))),
+    LINES,
 )
-OURS = (
+OURS = Prepared(
     select(Tag.wecom_tag_id, Tag.id)
     .join(TagGroup, TagGroup.id == Tag.group_id)
-    .where(TagGroup.mirror != Mirror.NONE, Tag.wecom_tag_id.in_(bindparam("wecom_tag_ids", expanding=True)))
+    .where(TagGroup.mirror != Mirror.NONE, Tag.wecom_tag_id.in_(bindparam("wecom_tag_ids", expanding=True))),
+    LINES,
 )
 
 
@@ -207,7 +212,7 @@ class _Known:
     def read(self, external_userids: Sequence[str]) -> None:
         customers.lock_known(self._session, external_userids)
         values = {**self._values, "external_userids": external_userids}
-        for row in self._session.connection().execute(KNOWN, values):
+        for row in KNOWN.rows(self._session, values):
             self.customers[row.external_userid] = row
             if row.relation_id is not None:
                 self.relations[row.customer_id, row.staff_id] = row
@@ -218,6 +223,4 @@ def find_ours(session: Session, contacts: Iterable[ContactDetails]) -> dict[str,
     wecom_ids = {tag_id for one in contacts for follower in one.follow_users for tag_id in follower.tag_ids}
     if not wecom_ids:
         return {}
-    return {
-        row.wecom_tag_id: row.id for row in session.connection().execute(OURS, {"wecom_tag_ids": sorted(wecom_ids)})
-    }
+    return {row.wecom_tag_id: row.id for row in OURS.rows(session, {"wecom_tag_ids": sorted(wecom_ids)})}

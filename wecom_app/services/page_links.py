@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 
 from wecom_app.models import Channel, CustomerTag, Deployment, Relation
 from wecom_app.models.tagging import CUSTOMER_LEVEL
+from wecom_app.prepared import Prepared
 from wecom_app.services import cells, relations, remarks, sequence
 from wecom_app.services.page_lines import Line
 from wecom_app.services.upsert import insert_ignore
 
-BEGAN = select(Deployment.created_at)
+BEGAN = Prepared(select(Deployment.created_at))
 CHANNELS = select(Channel.state, Channel.id).where(Channel.state.in_(bindparam("states", expanding=True)))
 TAGGED = select(CustomerTag.customer_id).where(
     CustomerTag.customer_id.in_(bindparam("customer_ids", expanding=True)),
@@ -30,7 +31,7 @@ def find(session: Session, lines: Sequence[Line], now: datetime) -> list[Line]:
     unknown = [line for line in lines if line.known is None]
     if not unknown:
         return []
-    began = session.connection().execute(BEGAN).scalar() or now
+    began = BEGAN.scalar(session, {}) or now
     return [line for line in unknown if line.follower.createtime < began]
 
 

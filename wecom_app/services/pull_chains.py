@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from wecom_app.errors import WeComError
 from wecom_app.models import SyncChain, SyncRun
+from wecom_app.prepared import Prepared
 from wecom_app.services import run_items, runs
 from wecom_app.services.ports import ContactPage
 from wecom_app.services.run_items import Item
@@ -27,7 +28,7 @@ UNLICENSED = "这位成员没有许可（701008），他的客户读不到，保
 IN_CIRCLES = "企业微信的翻页位置重复，这些成员的客户没有读完；请稍后重新同步"
 
 CHAIN = SyncChain.__table__
-PLACE = (
+PLACE = Prepared(
     select(
         CHAIN.c.run_id,
         CHAIN.c.number,
@@ -49,11 +50,13 @@ PLACE = (
 )
 THIS = update(SyncChain).where(CHAIN.c.run_id == bindparam("of_run"), CHAIN.c.number == bindparam("of_number"))
 LIBRARY_READ = THIS.values(asked_library=True)
-MOVE_ON = THIS.where(
-    CHAIN.c.state == "open",
-    func.coalesce(CHAIN.c.cursor, "") == bindparam("from_cursor"),
-    exists(select(SyncRun.id).where(SyncRun.id == bindparam("of_run"), SyncRun.state == "running")),
-).values({name: bindparam(name) for name in ("state", "cursor", "landmark", "pages", "counts")})
+MOVE_ON = Prepared(
+    THIS.where(
+        CHAIN.c.state == "open",
+        func.coalesce(CHAIN.c.cursor, "") == bindparam("from_cursor"),
+        exists(select(SyncRun.id).where(SyncRun.id == bindparam("of_run"), SyncRun.state == "running")),
+    ).values({name: bindparam(name) for name in ("state", "cursor", "landmark", "pages", "counts")})
+)
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,8 @@ def begin(session: Session, runtime: Runtime, run_id: int, userids: Sequence[str
 
 def find_place(session: Session, run_id: int, number: int) -> Place | None:
     """Return where a chain stands; None where it or its run is over or stopped."""
-    row = session.connection().execute(PLACE, {"run_id": run_id, "number": number}).one_or_none()
-    return None if row is None else Place(**row._mapping)
+    row = PLACE.row(session, {"run_id": run_id, "number": number})
+    return None if row is None else Place(*row)
 
 
 def note_library_read(session: Session, place: Place) -> None:
@@ -117,7 +120,7 @@ def move_on(
         "counts": {**Counter(known) + counts, "unread": sorted({*place.counts.get("unread", ()), *unread})},
     }
     where = {"of_run": place.run_id, "of_number": place.number, "from_cursor": place.cursor or ""}
-    if session.connection().execute(MOVE_ON, {**values, **where}).rowcount == 0:
+    if MOVE_ON.run(session, {**values, **where}) == 0:
         return False
     run_items.add(session, place.run_id, [Item("unreadable", one, detail={"reason": UNLICENSED}) for one in unread])
     runtime.metrics.sync_drift.labels("adopted").inc(counts["adopted"])
