@@ -157,6 +157,7 @@ def test_a_new_group_is_returned_with_made_keys_and_exists_at_wecom_after_a_mome
         "mirror": "two_way",
         "conflict_policy": "wecom",
         "aliases": [],
+        "colour": None,
         "owner": "ours",
         "wecom_group_id": None,
         "sync": {"state": "pending", "reason": None},

@@ -12,7 +12,7 @@ const sidebar = document.getElementById("sidebar");
 const problem = document.getElementById("problem");
 const shown = {};
 let running = 0;
-let fresh = "";
+let fresh = null;
 let refreshes = 0;
 
 const part = (name) => document.querySelector(`[data-part="${name}"]`);
@@ -111,7 +111,7 @@ function isBusy(place) {
 // Have the sidebar look again once something of its profile has changed, as when somebody comes back to it.
 // It stays as it is while a sheet is open, so it is asked a few times.
 function freshen(told) {
-  if (told !== fresh) refreshes = fresh ? REFRESHES : 0;
+  if (told !== fresh) refreshes = fresh === null ? 0 : REFRESHES;
   fresh = told;
   if (refreshes > 0 && sidebar.contentWindow) {
     refreshes -= 1;
