@@ -4,7 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # The tests wait for the disk and for browsers more than they compute: twice as many workers as cores fill the gaps.
-PYTEST := $(BIN)/python -m pytest -n 4
+PYTEST := $(BIN)/python -m pytest -n 4 --dist worksteal
+# What no fast test is in need not be read.
+FAST := $(addprefix tests/,domain simulator services)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast storm sync-soak benchmarks check format clean
@@ -25,8 +27,8 @@ test: $(STAMP) ## Run all tests (on PostgreSQL too where TEST_POSTGRES_URL is se
 	@sh scripts/browser.sh
 	$(PYTEST) -q
 
-test-fast: $(STAMP) ## Run the fast tests
-	$(PYTEST) -q -m "not slow and not postgresql"
+test-fast: $(STAMP) ## Run the fast tests: the rules, the simulator, the services on SQLite
+	$(PYTEST) -n 2 -q -m fast $(FAST)
 
 storm: $(STAMP) ## Kill the application ten times under 2,000 scans and judge both ledgers
 	STORM_SCANS=2000 STORM_KILLS=10 $(BIN)/python -m pytest -q tests/flows/test_storm.py

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from tests import once
+from tests import choice, once
 from tests.postgresql import Loan, Server, read_original
 from wecom_app.bootstrap import upgrade_database
 from wecom_app.clock import ManualClock
@@ -37,6 +37,16 @@ def pytest_configure(config: pytest.Config) -> None:
     """Put the tests' files into memory where there is room: SQLite waits for the disk at each commit."""
     if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if choice.is_fast(item):
+        item.add_marker(pytest.mark.fast)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    choice.begin_with_long(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 @pytest.fixture(scope="session", autouse=True)
