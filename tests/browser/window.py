@@ -24,7 +24,7 @@ UNHURRIED = """(() => {
   const set = window.setTimeout;
   window.setTimeout = (work, after, ...more) => set(work, after > 5000 ? 20 * after : after, ...more);
 })();"""
-"""A toast that offers something, a client that is given up on: a slow machine must not come to see what a quick one does not.
+"""A toast that offers something, a client that is given up on: a slow machine must not see what a quick one does not.
 A test of such a timer sets the page's clock (`page.clock.install()`), which is not touched by this."""
 EXPECTED_NOISE = "Failed to load resource"
 """Chromium's own word for an answer that is not 2xx; what the page makes of it is what tests look at."""

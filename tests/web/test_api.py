@@ -187,6 +187,7 @@ def test_a_new_group_is_returned_with_made_keys_and_exists_at_wecom_after_a_mome
         "version": 1,
         "archived": False,
         "aliases": [],
+        "merged_into": None,
         "replaced_by": None,
     }
     assert made["tags"][1]["key"] == "interest.low"
