@@ -59,6 +59,22 @@ def test_a_deletion_of_what_another_app_made_is_given_up_with_a_row(company: Com
     assert (len(company.simulator.calls.of(DELETE)), names_there(company)) == (1, ["护肤"])
 
 
+def test_what_another_app_made_keeps_its_order_and_its_alias_is_ours_to_give(company: Company) -> None:
+    company.simulator.act("admin", "group_create", group="后台组", names=["甲", "乙"])
+    company.settle()
+    (group,) = company.get("/tag-groups")["items"]
+    keys = [tag["key"] for tag in group["tags"]]
+    refused = call(company, "PUT", f"/tag-groups/{group['key']}/order", {"keys": keys[::-1]}, 409)
+    assert "只能在企业微信里调整" in refused["message"]
+    call(company, "PATCH", f"/tag-groups/{group['key']}", {"aliases": ["老客户组"]})
+    company.simulator.act("admin", "shuffle", group="后台组")
+    company.settle_later(30)
+
+    (group,) = company.get("/tag-groups")["items"]
+    assert ([tag["key"] for tag in group["tags"]], group["aliases"]) == (keys[::-1], ["老客户组"])
+    assert (company.simulator.calls.of(EDIT), rows(company)) == ([], [])
+
+
 @pytest.mark.both
 def test_over_the_limit_exactly_as_many_are_made_and_the_rest_of_the_sync_goes_on(
     database_url: str, clock: ManualClock

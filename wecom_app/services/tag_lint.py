@@ -100,7 +100,7 @@ def _read(session: Session, slugify: Slugify, now: datetime) -> _Library:
 def _refused(library: _Library) -> Iterator[Finding]:
     for tag in library.tags:
         if tag.blocked and tag.wecom_tag_id is None and library.group_of(tag).mirror in PUSHED:
-            yield _tag("refused", tag, f"企业微信拒绝创建：{tag.blocked}", "按原因改名或调整，再保存一次标签组")
+            yield _tag("refused", tag, f"企业微信拒绝创建：{tag.blocked}", "按原因改名或清理，再在标签页面点“重试”")
 
 
 def _near_duplicates(library: _Library) -> Iterator[Finding]:
