@@ -275,8 +275,13 @@ def _note(runtime: Runtime, plan: Plan, *, tries: int = 0, **values: Any) -> boo
     first = {**plan.record, **values, "tries": max(0, tries)}
     with runtime.write(urgent=True) as session:
         # The first note makes the record; the others find it.
-        if plan.is_new and tries > 0 and ignoring(session, Welcome, ("code",)).run(session, first) == 1:
+        if plan.is_new and tries > 0 and _add(session, first):
             return True
         if NOTE.run(session, {**here, **values}) == 1:
             return True
-        return bool(ignoring(session, Welcome, ("code",)).run(session, first) == 1)
+        return _add(session, first)
+
+
+def _add(session: Session, row: Mapping[str, Any]) -> bool:
+    """Make the record; return False if there is one. PostgreSQL counts no inserted rows, hence the RETURNING."""
+    return ignoring(session, Welcome, ("code",), returning=("code",)).scalar(session, row) is not None
