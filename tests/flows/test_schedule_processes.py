@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.both, pytest.mark.slow]
 PROGRAM = Path(__file__).with_name("schedule_worker.py")
 ROOT = Path(__file__).parents[2]
 TIMES = 100
-PATIENCE_S = 40
+PATIENCE_S = 300
 
 
 class Workers:

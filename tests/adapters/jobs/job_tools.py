@@ -9,7 +9,7 @@ from typing import Any
 from wecom_app.db import Database
 from wecom_app.services.ports import JobQueue
 
-PATIENCE_S = 30
+PATIENCE_S = 120
 """Only a bug waits this long."""
 
 
