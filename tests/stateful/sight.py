@@ -35,10 +35,11 @@ WAITING_JOBS = """
 SELECT count(*) FROM job WHERE state IN ('waiting', 'retrying', 'running')
 """
 VERSIONS = """
-SELECT relation_id, tag_id, customer_id, wanted, base, ver, acked_ver, sent, tries, dead, person_seq,
-       CASE relation_id WHEN 0 THEN source_kind END
+SELECT relation_id, tag_id, customer_id, wanted, base, acked_ver < ver, sent, tries, dead, person_seq,
+       CASE relation_id WHEN 0 THEN ver END, CASE relation_id WHEN 0 THEN source_kind END
 FROM customer_tag ORDER BY 1, 2, 3
 """
+"""A cell's copies of the truth's number and source are brought up to date by whichever look comes next."""
 COUNTS = """
 SELECT (SELECT count(*) FROM tag_operation), (SELECT count(*) FROM sync_conflict), (SELECT count(*) FROM tag_event),
        (SELECT count(*) FROM tag)
