@@ -22,7 +22,7 @@ from tests.flows.definitions import (
 from tests.flows.test_mark_failures import edit, known_customer, sync_states
 from wecom_app.clock import ManualClock
 from wecom_app.models import Tag
-from wecom_app.services import alert_conditions
+from wecom_app.services import alert_conditions, library_release
 from wecom_app.services.runtime import SimulatedCrash
 
 
@@ -130,6 +130,24 @@ def test_a_limit_that_is_set_keeps_us_from_asking(database_url: str, clock: Manu
         assert len(company.simulator.calls.of(ADD)) == 1
     finally:
         company.close()
+
+
+def test_customers_who_waited_for_a_tag_are_pushed_page_by_page_once_it_is_made(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library_release, "PAGE", 2)
+    waiting = [known_customer(company) for _ in range(5)]
+    company.simulator.faults.put({"tag_limit": 1})
+    (key,) = company.make_tags("护肤")
+    for external_userid in waiting:
+        edit(company, external_userid, add=[key])
+    company.settle_later(60)
+    assert not any("护肤" in company.tags_there(one) for one in waiting)
+
+    company.simulator.faults.put({"tag_limit": 10_000})
+    company.post("/sync/library/retry", {}, 200)
+    company.settle_later(60)
+    assert all("护肤" in company.tags_there(one) for one in waiting)
 
 
 def test_a_name_over_thirty_signs_is_refused_before_anything_is_asked_of_wecom(company: Company) -> None:

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from wecom_app.domain.definitions import canonical
 from wecom_app.domain.keys import make_key
 from wecom_app.domain.vocabulary import Mirror, Owner, Scope, Selection
-from wecom_app.models import Tag, TagGroup, TagOperation
-from wecom_app.services import cells, definition_merge, taxonomy
+from wecom_app.models import Tag, TagGroup
+from wecom_app.services import definition_merge, library_release, taxonomy
 from wecom_app.services.context import Context
 from wecom_app.services.definition_merge import Entry
 from wecom_app.services.ports import CorpTag, CorpTagGroup
@@ -91,15 +91,8 @@ def take_tags(session: Session, given: Context, standing: CorpTagGroup, seq: int
     if any(tag.blocked_by == BY_NAME and canonical(tag.name) not in held for tag in live):
         taxonomy.enqueue_push(session, given.queue, group.id)
     session.flush()
-    release_waiting(session, given, linked)
+    library_release.begin(session, given.queue, linked)
     return told
-
-
-def release_waiting(session: Session, given: Context, tag_ids: Sequence[int]) -> None:
-    """Customers whose operations waited for these tags to exist at WeCom can be pushed now."""
-    query = select(TagOperation.customer_id).where(TagOperation.tag_id.in_(tag_ids), cells.IS_OPEN).distinct()
-    for customer_id in session.execute(query).scalars().all() if tag_ids else ():
-        cells.request_sync(session, given.queue, customer_id)
 
 
 def _known_groups(session: Session, listed: Iterable[str]) -> Mapping[str, TagGroup]:
