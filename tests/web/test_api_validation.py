@@ -41,7 +41,7 @@ WRONG: dict[str, tuple[str, Any, str]] = {
     "group with an unknown scope": ("/tag-groups", GROUP | {"scope": "galaxy"}, "scope"),
     "group with an unknown mirror": ("/tag-groups", GROUP | {"mirror": "broken"}, "mirror"),
     "group with a wrong key": ("/tag-groups", GROUP | {"key": "Intent!"}, "key"),
-    "group with an extra field": ("/tag-groups", GROUP | {"colour": "red"}, "colour"),
+    "group with an extra field": ("/tag-groups", GROUP | {"shape": "round"}, "shape"),
     "group with tags that are no list": ("/tag-groups", GROUP | {"tags": "高"}, "tags"),
     "group with a tag that is no object": ("/tag-groups", GROUP | {"tags": ["高"]}, "tags.0"),
     "group with an empty tag": ("/tag-groups", GROUP | {"tags": [{"name": ""}]}, "tags.0.name"),

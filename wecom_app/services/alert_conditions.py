@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 
 from wecom_app.domain.durations import span_words
 from wecom_app.models import CustomerTag, InboxEvent, Schedule, ScheduleRun, SyncRun, Welcome
-from wecom_app.services import library_limits, robots, run_history, schedule_runs, schedule_times, schedules
+from wecom_app.services import library_limits, robots, run_history, schedule_times
 from wecom_app.services.disk import LOW_SHARE, Room
 from wecom_app.services.leftovers import leftovers_of
 from wecom_app.services.ports import JobQueue
 from wecom_app.services.run_words import KIND_WORDS
+from wecom_app.services.schedule_states import LIVE, OPEN_STATES
 from wecom_app.services.wecom_status import TokenState
 
 INBOX_AGE = timedelta(seconds=60)
@@ -126,7 +127,7 @@ def _late_schedules(scene: Scene) -> Reading | None:
     query = (
         select(Schedule, func.min(ScheduleRun.fire_at))
         .join(ScheduleRun, ScheduleRun.schedule_id == Schedule.id)
-        .where(*schedules.LIVE, ScheduleRun.state.in_(schedule_runs.OPEN_STATES))
+        .where(*LIVE, ScheduleRun.state.in_(OPEN_STATES))
         .group_by(Schedule.id)
         .order_by(Schedule.id)
     )

@@ -18,10 +18,10 @@ from wecom_app.services.ports import CANCELLED, JobArgs, JobQueue
 from wecom_app.services.progress import Progress
 from wecom_app.services.runtime import Runtime
 from wecom_app.services.schedule_kinds import KINDS
+from wecom_app.services.schedule_states import OPEN_STATES
 from wecom_app.services.upsert import ignoring
 
 KIND = "schedule.run"
-OPEN_STATES = ("waiting", "running")
 STATE_WORDS: Mapping[str, str] = {
     "waiting": "等待执行",
     "running": "正在执行",

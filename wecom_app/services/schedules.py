@@ -22,6 +22,7 @@ from wecom_app.services.ports import JobQueue
 from wecom_app.services.runtime import Store
 from wecom_app.services.schedule_kinds import KINDS
 from wecom_app.services.schedule_runs import RunView
+from wecom_app.services.schedule_states import LIVE, OPEN_STATES
 from wecom_app.services.upsert import insert_ignore
 
 AT_ONCE = 200
@@ -32,7 +33,6 @@ GRACE_S = 12 * 3_600
 """How late a default may still run: a night's work is done in the morning where the server was off."""
 SYSTEM = "system"
 STILL_GOING = "上一次还没有结束"
-LIVE: Sequence[Any] = (Schedule.enabled, Schedule.deleted_at.is_(None))
 TIMING = ("cron", "time_zone", "jitter_s")
 
 log = structlog.get_logger(__name__)
@@ -240,7 +240,7 @@ def view(session: Session, queue: JobQueue, schedule: Schedule, now: datetime) -
     """Return a schedule with its words, its next times and its last run."""
     newest = select(ScheduleRun).where(ScheduleRun.schedule_id == schedule.id).order_by(ScheduleRun.id.desc()).limit(1)
     # While a run is at work, times that it makes others miss are not what people look for.
-    at_work = newest.where(ScheduleRun.state.in_(schedule_runs.OPEN_STATES))
+    at_work = newest.where(ScheduleRun.state.in_(OPEN_STATES))
     run = session.scalars(at_work).first() or session.scalars(newest).first()
     shown = schedule_times.preview(schedule.cron, schedule.time_zone, now)
     kind = KINDS.get(schedule.kind)
