@@ -26,13 +26,11 @@ def work(_runtime: Runtime, args: dict[str, Any], progress: Progress) -> None:
     progress.advance()
 
 
-def know_work() -> None:
-    """Add the kind of work to the table."""
-    cast("dict[str, ScheduleKind]", KINDS)["work"] = ScheduleKind("试做", "", work, "0 0 1 1 *", lane="bulk")
+WORK = ScheduleKind("试做", "", work, "0 0 1 1 *", lane="bulk")
 
 
 def main(url: str) -> None:
-    know_work()
+    cast("dict[str, ScheduleKind]", KINDS)["work"] = WORK
     store = Store(clock=SystemClock(), database=Database(url))
     queue = open_queue(url, JOBS)
     store.queue = queue

@@ -10,17 +10,19 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from sqlalchemy import func
 from sqlalchemy import select as query
 
 from tests.adapters.jobs.job_worker import open_queue
-from tests.flows.schedule_worker import JOBS, know_work
+from tests.flows.schedule_worker import JOBS, WORK
 from wecom_app.clock import SystemClock
 from wecom_app.db import Database
 from wecom_app.models import Schedule, ScheduleRun
 from wecom_app.services import schedule_runs
+from wecom_app.services.schedule_kinds import KINDS, ScheduleKind
 
 pytestmark = [pytest.mark.both, pytest.mark.slow]
 PROGRAM = Path(__file__).with_name("schedule_worker.py")
@@ -112,9 +114,9 @@ def ended(database: Database) -> Counter[str]:
 
 
 def test_each_of_a_hundred_times_fires_one_job_in_whatever_happens_to_processes(
-    database_url: str, database: Database, lines: tuple[int, int]
+    database_url: str, database: Database, lines: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    know_work()
+    monkeypatch.setitem(cast("dict[str, ScheduleKind]", KINDS), "work", WORK)
     make_due(database)
     reading, writing = lines
     workers = Workers(database_url, writing)
