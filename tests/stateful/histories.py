@@ -178,6 +178,16 @@ def a_value_that_is_deleted_before_anybody_saw_it_does_not_take_another_ones_pla
 
 
 @history
+def what_stood_there_as_a_tag_that_we_did_not_know_takes_no_later_persons_place(life: Life) -> None:
+    life.delete_tag("金")
+    life.make_tag("金")
+    life.member(1, "金", add=True)
+    life.member(0, "铜", add=True)
+    life.person(0, "银", add=True)
+    life.work(2)
+
+
+@history
 def a_rule_does_not_take_what_a_person_put_on(life: Life) -> None:
     life.machine(0, "金", kind="rule")
     life.person(0, "银", add=True)

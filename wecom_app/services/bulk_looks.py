@@ -16,6 +16,7 @@ from wecom_app.models import CustomerTag, Relation, SyncConflict, Tag
 from wecom_app.prepared import Prepared
 from wecom_app.services import (
     cells,
+    library,
     look_units,
     looks,
     page_lines,
@@ -117,7 +118,7 @@ def _ask(session: Session, context: Context, facts: PullFacts, line: Line) -> in
         return 0
     if known is None or known.lost_at is not None:
         alone = replace(line.contact, follow_users=(line.follower,))
-        sightings.take_in(session, context, line.customer_id, alone, facts.seq, {})
+        sightings.take_in(session, context, line.customer_id, alone, facts.seq, {}, fate=library.LIBRARY_READ)
     cells.request_sync(session, context.queue, line.customer_id)
     return 1
 

@@ -94,13 +94,16 @@ class Fate:
     alive: frozenset[int] = frozenset()
     held: frozenset[int] = frozenset()
     """Deleted at WeCom, but so many at once that the guard has not let us bury them."""
+    library_read: bool = False
+    """Whether the library was read after the look: a tag that is unknown now is none of the company's."""
 
     def joined(self, other: "Fate") -> "Fate":
         """Return what is known after a further question."""
-        return Fate(self.alive | other.alive, self.held | other.held)
+        return Fate(self.alive | other.alive, self.held | other.held, self.library_read or other.library_read)
 
 
 NOBODY_ASKED = Fate()
+LIBRARY_READ = Fate(library_read=True)
 
 
 def confirm(runtime: Runtime, tag_ids: frozenset[int]) -> Fate:

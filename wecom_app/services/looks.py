@@ -35,7 +35,7 @@ class Outcome:
     stale: bool = False
     """A unit changed after the question was asked: look again."""
     unknown_tags: bool = False
-    """WeCom shows tags that our library has not got: read the library, then look again."""
+    """WeCom shows tags that our library has not got; nothing was applied until the library has been read."""
     suspects: frozenset[int] = frozenset()
     """Tags that were there and are not; nothing was applied until the library has been asked about them."""
 
@@ -53,13 +53,16 @@ def apply_look(
     """Merge what WeCom shows of one relation; `seq` was drawn before WeCom was asked.
 
     A tag that disappeared may have been taken off this relation or deleted altogether. Unless `fate` tells,
-    it comes back as a suspect and the look is not applied; one that is held is left out.
+    it comes back as a suspect and the look is not applied; one that is held is left out. Nor is it applied while it
+    shows a tag that we do not know: what was there before an act here would pass for put on after it.
     """
     observed, unknown = look_units.find_observed(session, wecom_tag_ids)
+    if unknown and not fate.library_read:
+        return Outcome(unknown_tags=True)
     units = look_units.load(session, relation, observed, fate.held)
     suspects = _suspects(units) - fate.alive
     if suspects:
-        return Outcome(unknown_tags=unknown, suspects=suspects)
+        return Outcome(suspects=suspects)
     merges = merge_units(units, relation, Look(seq, frozenset()))
     notes = conflict_rows(relation, units, merges, now)
     if notes:
@@ -72,7 +75,7 @@ def apply_look(
     confirm(session, [unit for unit in settled if merges[unit.key].confirmed], seen, now)
     _keep_unseen(session, relation, [unit for key, unit in units.items() if key in merges and merges[key].skipped], now)
     relation.seen_seq = seen
-    return Outcome(stale=len(settled) < len(merges), unknown_tags=unknown)
+    return Outcome(stale=len(settled) < len(merges))
 
 
 def merge_units(units: Units, relation: Relation, look: Look) -> dict[UnitKey, Merge]:

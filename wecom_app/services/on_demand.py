@@ -118,9 +118,10 @@ def _store(
     context = library.context(runtime)
     is_new = not known and customers.find_id(session, external_userid) is None
     customer_id = customers.ensure(session, external_userid, context.now)
-    sightings.take_in(session, context, customer_id, details, seq, {})
+    sightings.take_in(session, context, customer_id, details, seq, {}, fate=library.LIBRARY_READ)
     if is_new:
-        sightings.take_in(session, context, customer_id, details, sequence.draw(session), {})
+        seq = sequence.draw(session)
+        sightings.take_in(session, context, customer_id, details, seq, {}, fate=library.LIBRARY_READ)
     cells.request_sync(session, runtime.queue, customer_id, priority=PRIORITY)
     found = staff.find_ids(session, [follower.userid for follower in details.follow_users])
     staff.request_names(session, runtime.queue, list(found.values()))

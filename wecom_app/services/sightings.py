@@ -66,7 +66,7 @@ def take_in(
         seen.look_again = seen.look_again or outcome.stale
         seen.unknown_tags = seen.unknown_tags or outcome.unknown_tags
         seen.suspects = seen.suspects | outcome.suspects
-        if outcome.suspects:
+        if outcome.suspects or outcome.unknown_tags:
             continue
         relation.pulled_gen = max(relation.pulled_gen, generations.get(relation.id, 0))
         if not relation.source_known and not relation.linked:

@@ -104,16 +104,15 @@ def _take_in(
                 question.generations,
                 fate=fate,
             )
-            if not seen.suspects:
+            if not seen.suspects and not seen.unknown_tags:
                 planned = pushes.plan(session, customer_id, before_first_look=False, now=runtime.clock.now())
-        if seen.suspects:
-            fate = fate.joined(library.confirm(runtime, seen.suspects))
-            continue
         if seen.unknown_tags:
             library.pull(runtime, {})
-            with runtime.read() as session:
-                seen.look_again = seen.look_again or library.knows(session, details)
-        return seen, planned
+            fate = replace(fate, library_read=True)
+        elif seen.suspects:
+            fate = fate.joined(library.confirm(runtime, seen.suspects))
+        else:
+            return seen, planned
 
 
 def _push(runtime: Runtime, customer_id: int, planned: Sequence[Push]) -> Question | None:
