@@ -1,6 +1,7 @@
 """`serve`, `worker`, `simulate` and `demo`: the commands that run until they are stopped."""
 
 import errno
+import gc
 import signal
 import sys
 from collections.abc import Callable
@@ -116,6 +117,10 @@ def _until_stopped(run: Callable[[], None], runtime: Runtime) -> None:
     """Run until Ctrl-C or SIGTERM, then let running jobs finish."""
     signal.signal(signal.SIGTERM, _stop)
     try:
+        # What stands now lives as long as the process: left out of full collections, it does not make a welcome
+        # wait while they go through it (measured: 0.2 s).
+        gc.collect()
+        gc.freeze()
         run()
     except (KeyboardInterrupt, Stopped):
         click.echo("正在停止：等待进行中的任务结束")
