@@ -51,6 +51,27 @@ def test_pushes_that_were_planned_are_made_although_another_tag_had_to_be_asked_
     assert conflicts(company) == []
 
 
+def test_a_tag_that_cannot_be_known_yet_does_not_send_the_looks_round_in_circles(company: Company) -> None:
+    """Its name is held by a tag whose deletion waits for a person: each look reads the library once and goes on."""
+    company.make_tags(*[f"标签{number}" for number in range(25)])
+    (other,) = company.make_tags("护肤", group="护理")
+    customer = known_customer(company)
+    company.simulator.act("wang", "add", external_userid=customer)
+    company.settle()
+    company.simulator.act("admin", "group_delete", group="兴趣")
+    company.settle()
+    deafen(company)
+    company.simulator.act("admin", "tag_create", group="兴趣", name="标签0")
+    mark(company, "wang", customer, "标签0")
+    company.simulator.calls.clear()
+
+    edit(company, customer, add=[other])
+    company.runtime.run_until_idle(max_steps=50)
+
+    assert "护肤" in company.tags_there(customer) & company.tags_there(customer, "wang")
+    assert len(company.simulator.calls.of(GET)) <= 3
+
+
 @pytest.mark.parametrize("kind", ["timeout", "lost_reply"])
 def test_a_request_carried_out_as_its_time_runs_out_is_our_own_and_no_edit(company: Company, kind: str) -> None:
     (key,) = company.make_tags("护肤")

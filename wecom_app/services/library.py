@@ -19,6 +19,7 @@ from wecom_app.services import (
     definition_conflicts,
     library_limits,
     library_merge,
+    look_units,
     runs,
     sequence,
     taxonomy,
@@ -181,8 +182,7 @@ def _has_tags_there(session: Session, group_id: int) -> bool:
 def knows(session: Session, *shown: ContactDetails) -> bool:
     """Return whether every tag that WeCom shows of these customers is in our library."""
     ids = {tag_id for details in shown for follower in details.follow_users for tag_id in follower.tag_ids}
-    found = session.execute(select(Tag.wecom_tag_id).where(Tag.wecom_tag_id.in_(ids))).scalars()
-    return ids <= set(found)
+    return not ids or len(look_units.find_observed(session, ids)) == len(ids)
 
 
 def context(runtime: Runtime) -> Context:

@@ -92,11 +92,9 @@ def relation_state(relation: Relation) -> RelationState:
     )
 
 
-def find_observed(session: Session, wecom_tag_ids: Iterable[str]) -> tuple[set[int], bool]:
-    """Return our tags behind WeCom's ids, and whether some are not in our library."""
-    ids = set(wecom_tag_ids)
-    rows = OBSERVED.rows(session, {"wecom_tag_ids": sorted(ids)})
-    return {row.id for row in rows}, len(rows) < len(ids)
+def find_observed(session: Session, wecom_tag_ids: Iterable[str]) -> set[int]:
+    """Return our tags behind WeCom's ids."""
+    return {row.id for row in OBSERVED.rows(session, {"wecom_tag_ids": sorted(set(wecom_tag_ids))})}
 
 
 def load(

@@ -34,8 +34,6 @@ class Outcome:
 
     stale: bool = False
     """A unit changed after the question was asked: look again."""
-    unknown_tags: bool = False
-    """WeCom shows tags that our library has not got; nothing was applied until the library has been read."""
     suspects: frozenset[int] = frozenset()
     """Tags that were there and are not; nothing was applied until the library has been asked about them."""
 
@@ -53,12 +51,9 @@ def apply_look(
     """Merge what WeCom shows of one relation; `seq` was drawn before WeCom was asked.
 
     A tag that disappeared may have been taken off this relation or deleted altogether. Unless `fate` tells,
-    it comes back as a suspect and the look is not applied; one that is held is left out. Nor is it applied while it
-    shows a tag that we do not know: what was there before an act here would pass for put on after it.
+    it comes back as a suspect and the look is not applied; one that is held is left out.
     """
-    observed, unknown = look_units.find_observed(session, wecom_tag_ids)
-    if unknown and not fate.library_read:
-        return Outcome(unknown_tags=True)
+    observed = look_units.find_observed(session, wecom_tag_ids)
     units = look_units.load(session, relation, observed, fate.held)
     suspects = _suspects(units) - fate.alive
     if suspects:

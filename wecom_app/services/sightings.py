@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from wecom_app.domain.vocabulary import HANDED_OVER
 from wecom_app.models import CustomerTag, Deployment, Relation
-from wecom_app.services import customers, intention_cards, looks, relations, remarks, sequence, sources, staff
+from wecom_app.services import customers, intention_cards, library, looks, relations, remarks, sequence, sources, staff
 from wecom_app.services.context import Context
 from wecom_app.services.library import NOBODY_ASKED, Fate
 from wecom_app.services.ports import ContactDetails, FollowUser
@@ -24,6 +24,7 @@ class Seen:
     look_again: bool = False
     """Something changed after the question was asked."""
     unknown_tags: bool = False
+    """The answer shows tags that our library has not got; nothing was written until the library has been read."""
     suspects: frozenset[int] = frozenset()
 
 
@@ -40,8 +41,11 @@ def take_in(
     """Write down the answer; `seq` was drawn, and `generations` (relation → dirt) noted, before asking.
 
     A relation that the answer does not name stays as it is, unless a completed pull of its member had not shown it
-    either: no relation is closed by one answer.
+    either: no relation is closed by one answer. Nothing is taken in while the library does not know what the answer
+    shows, unless `fate` says that it was read: what stood there before an act here would pass for put on after it.
     """
+    if not fate.library_read and not library.knows(session, details):
+        return Seen(unknown_tags=True)
     customers.lock(session, [customer_id])
     customers.update_details(session, customer_id, details, context.now)
     staff_ids = staff.ensure(session, [follower.userid for follower in details.follow_users], context.now)
@@ -64,9 +68,8 @@ def take_in(
             fate=fate,
         )
         seen.look_again = seen.look_again or outcome.stale
-        seen.unknown_tags = seen.unknown_tags or outcome.unknown_tags
         seen.suspects = seen.suspects | outcome.suspects
-        if outcome.suspects or outcome.unknown_tags:
+        if outcome.suspects:
             continue
         relation.pulled_gen = max(relation.pulled_gen, generations.get(relation.id, 0))
         if not relation.source_known and not relation.linked:
