@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from tests.flows.company import Company
 from wecom_app.models import ChangeSet
-from wecom_app.services import back_tagging
+from wecom_app.services import back_tagging, push_backlog
 from wecom_app.services.ports import ContactWayDraft
 from wecom_app.services.runtime import SimulatedCrash
 
@@ -236,7 +236,7 @@ def test_back_tagging_goes_on_after_a_crash_and_acts_once(company: Company, monk
 def test_back_tagging_waits_while_many_pushes_are_waiting(company: Company, monkeypatch: Any) -> None:
     external_userid = scan(company, old_code(company))
     tags = company.make_tags("护肤")
-    monkeypatch.setattr(back_tagging, "BACKLOG", -1)
+    monkeypatch.setattr(push_backlog, "MOST_WAITING", -1)
     adopt(company, tags=tags, back_tag=True)
     assert company.tags_here(external_userid) == UNKNOWN
 

@@ -16,9 +16,8 @@ from werkzeug.test import TestResponse
 from tests.conftest import START
 from tests.flows.company import Company, open_company
 from tests.services.shop import Shop
-from tests.web.authorisation_table import (
+from tests.web.authorisation_rules import (
     ANONYMOUS,
-    BODIES,
     CUSTOMERS,
     HIDDEN,
     IN,
@@ -27,9 +26,9 @@ from tests.web.authorisation_table import (
     MISSING,
     PEOPLE,
     REFUSED,
-    ROUTES,
     RULES,
 )
+from tests.web.authorisation_table import BODIES, ROUTES
 from tests.web.browsing import HTML, JSON, Browser, local_admin, member
 from wecom_app.clock import ManualClock
 from wecom_app.domain.access import WHOLE_COMPANY, Role

@@ -6,7 +6,6 @@ it ended. What a person has taken off stays off.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
@@ -16,7 +15,7 @@ from wecom_app.domain.tagging import Source
 from wecom_app.domain.vocabulary import RANK, UNKNOWN_SOURCE, Scope, SourceKind, is_person
 from wecom_app.models import Channel, CustomerTag, Relation
 from wecom_app.models.tagging import CUSTOMER_LEVEL
-from wecom_app.services import customers, library, sources, tag_units, tagging
+from wecom_app.services import customers, library, push_backlog, sources, tag_units, tagging
 from wecom_app.services.context import Context
 from wecom_app.services.history import Act
 from wecom_app.services.ports import JobArgs, JobQueue
@@ -28,8 +27,6 @@ BACK_TAG_KIND = "channel.back_tag"
 MOST_ON_PAGE = 200
 CHANGES_ON_PAGE = 120
 """Each change writes four rows: a page stays within a short write transaction."""
-BACKLOG = 1000
-PAUSE = timedelta(seconds=5)
 """With that many pushes waiting the next page waits as well: today's scans are not to queue behind old customers."""
 PERSONS = [kind.value for kind in SourceKind if is_person(kind)]
 ABOVE_CHANNELS = [kind.value for kind in SourceKind if RANK[kind] > RANK[SourceKind.CHANNEL]]
@@ -88,12 +85,11 @@ def request(session: Session, context: Context, channel_id: int, change_set_id: 
 
 def run(runtime: Runtime, args: JobArgs) -> None:
     """Tag one page of customers, and ask for the next."""
-    with runtime.read() as session:
-        waiting = runtime.queue.count_by_state(session).get(("push", "waiting"), 0)
+    is_full = push_backlog.is_full(runtime)
     with runtime.write() as session:
         context = library.context(runtime)
-        if waiting > BACKLOG:
-            _request(session, context.queue, args, run_at=context.now + PAUSE)
+        if is_full:
+            _request(session, context.queue, args, run_at=context.now + push_backlog.PAUSE)
             return
         channel = session.get_one(Channel, int(args["channel_id"]))
         if _tag_page(session, context, channel, int(args["change_set_id"])):

@@ -2,22 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.keys import Slugify
 from wecom_app.errors import Conflict
 from wecom_app.models import ChangeSet, LibraryChange
-from wecom_app.services import library_changes, mirror_costs, selection_changes, tag_merges
+from wecom_app.services import library_changes, mirror_costs, push_backlog, selection_changes, tag_merges
 from wecom_app.services.context import Context
 from wecom_app.services.library_changes import Actor, Place
 from wecom_app.services.ports import JobArgs
 from wecom_app.services.runtime import Runtime, Store
-
-BACKLOG = 1000
-PAUSE = timedelta(seconds=5)
-"""With that many pushes waiting the next page waits too: what people do meanwhile is not to queue behind it."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +38,9 @@ KINDS: Mapping[str, Kind] = {
 def run(runtime: Runtime, args: JobArgs) -> None:
     """Do one page of a change, and ask for the next."""
     change_id = int(args["change_id"])
-    with runtime.read() as session:
-        waiting = runtime.queue.count_by_state(session).get(("push", "waiting"), 0)
-    if waiting > BACKLOG:
+    if push_backlog.is_full(runtime):
         with runtime.write() as session:
-            library_changes.request(session, runtime.queue, change_id, run_at=runtime.clock.now() + PAUSE)
+            library_changes.request(session, runtime.queue, change_id, run_at=runtime.clock.now() + push_backlog.PAUSE)
         return
     step(runtime, runtime.slugify, change_id)
     runtime.crash_point("library_change.after_page")

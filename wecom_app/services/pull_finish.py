@@ -4,7 +4,6 @@ What no page has shown is looked at singly; where that is much, the run is held 
 """
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -12,16 +11,13 @@ from sqlalchemy.orm import Session
 
 from wecom_app.models import CustomerTag, Relation, Staff, SyncChain, SyncRun, SyncRunItem, TagOperation
 from wecom_app.models.tagging import CUSTOMER_LEVEL
-from wecom_app.services import cells, customers, first_link, run_ends, run_items, runs, sequence, staff
+from wecom_app.services import cells, customers, first_link, push_backlog, run_ends, run_items, runs, sequence, staff
 from wecom_app.services.ports import JobArgs
 from wecom_app.services.run_items import Item
 from wecom_app.services.runtime import Runtime
 
 SLICE = 50
 """Relations asked about, or customers released, in one write transaction."""
-BACKLOG = 1000
-PAUSE = timedelta(seconds=5)
-"""With that many pushes waiting the rest waits as well: what somebody does now is not to queue behind a pull."""
 STEPS = 50
 """Slices in one job, so that the lane's other jobs get their turn."""
 
@@ -30,14 +26,13 @@ def finish(runtime: Runtime, args: JobArgs) -> None:
     """Go on with what follows the pages, a slice a transaction; running it again goes on where it ended."""
     run_id = int(args["run_id"])
     for _ in range(STEPS):
-        with runtime.read() as session:
-            waiting = runtime.queue.count_by_state(session).get(("push", "waiting"), 0)
+        is_full = push_backlog.is_full(runtime)
         with runtime.write() as session:
             run = runs.locked(session, run_id)
             if run.state != "running":
                 return
-            if run.phase != "compare" and waiting > BACKLOG:
-                later = runtime.clock.now() + PAUSE
+            if run.phase != "compare" and is_full:
+                later = runtime.clock.now() + push_backlog.PAUSE
                 runs.enqueue(session, runtime.queue, runs.FINISH_KIND, run_id, run_at=later)
                 return
             PHASES[run.phase](session, runtime, run)

@@ -23,6 +23,7 @@ from wecom_app.services import (
     back_tagging,
     customers,
     library,
+    push_backlog,
     run_ends,
     runs,
     source_origins,
@@ -86,15 +87,14 @@ def run(runtime: Runtime, args: JobArgs) -> None:
     """Go through the next pages; running it again goes on where it ended."""
     run_id = int(args["run_id"])
     for _ in range(STEPS):
-        with runtime.read() as session:
-            waiting = runtime.queue.count_by_state(session).get(("push", "waiting"), 0)
+        is_full = push_backlog.is_full(runtime)
         with runtime.write() as session:
             standing = runs.locked(session, run_id)
             if standing.state != "running":
                 return
             context = library.context(runtime)
-            if waiting > back_tagging.BACKLOG:
-                later = context.now + back_tagging.PAUSE
+            if is_full:
+                later = context.now + push_backlog.PAUSE
                 runs.enqueue(session, runtime.queue, runs.SOURCES_KIND, run_id, run_at=later)
                 return
             if not _take_page(session, context, standing):

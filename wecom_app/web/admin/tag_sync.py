@@ -1,12 +1,16 @@
 """`/admin/tags` against WeCom: another attempt, deletion there with a preview first, and what was deleted made anew."""
 
+from collections.abc import Callable
+
 from flask import Blueprint, render_template, request, url_for
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from wecom_app.domain.access import Role
 from wecom_app.errors import Conflict, NameTaken
 from wecom_app.services import library, library_deletions, library_edits, library_recreation, library_retries
 from wecom_app.services.library_deletions import DeletionPreview
+from wecom_app.services.ports import JobQueue
 from wecom_app.web.admin import notices, tag_forms
 from wecom_app.web.admin.tags import READ, Answer, actor, record
 from wecom_app.web.session import current_viewer, signed_in
@@ -64,25 +68,13 @@ def retry_group(key: str) -> Response:
 @signed_in(Role.ADMIN)
 def recreate_tag(key: str) -> Response:
     """Have a deleted tag made anew, and everybody marked again."""
-    try:
-        with runtime().write() as session:
-            library_recreation.request_tag(session, runtime().queue, key)
-            record(session, "tag.recreate", f"tag:{key}")
-    except Conflict as error:
-        return _not_recreated(error)
-    return notices.back_to("admin.tags_deleted", "tags.recreating")
+    return _recreate("tag", key, library_recreation.request_tag)
 
 
 @signed_in(Role.ADMIN)
 def recreate_group(key: str) -> Response:
     """Have all deleted tags of a group made anew."""
-    try:
-        with runtime().write() as session:
-            library_recreation.request_group(session, runtime().queue, key)
-            record(session, "tag_group.recreate", f"tag_group:{key}")
-    except Conflict as error:
-        return _not_recreated(error)
-    return notices.back_to("admin.tags_deleted", "tags.recreating")
+    return _recreate("tag_group", key, library_recreation.request_group)
 
 
 @signed_in(Role.ADMIN)
@@ -136,6 +128,15 @@ def _preview(name: str, found: DeletionPreview, url: str, group_key: str) -> str
     )
 
 
-def _not_recreated(error: Conflict) -> Response:
-    words = "tags.recreate_taken" if isinstance(error, NameTaken) else "tags.recreate_alive"
+def _recreate(noun: str, key: str, request_again: Callable[[Session, JobQueue, str], object]) -> Response:
+    """Ask for what was deleted to be made anew; say where that cannot be."""
+    words = "tags.recreating"
+    try:
+        with runtime().write() as session:
+            request_again(session, runtime().queue, key)
+            record(session, f"{noun}.recreate", f"{noun}:{key}")
+    except NameTaken:
+        words = "tags.recreate_taken"
+    except Conflict:
+        words = "tags.recreate_alive"
     return notices.back_to("admin.tags_deleted", words)

@@ -2,15 +2,14 @@
 
 from pydantic import BaseModel
 
-from wecom_app.models import TagGroup
-from wecom_app.services import library, library_deletions, library_recreation, library_retries, taxonomy
+from wecom_app.services import library, library_deletions, library_recreation, library_retries
 from wecom_app.services.accounts import KeyScope
 from wecom_app.services.library_deletions import DeletionPreview
 from wecom_app.web.api.endpoint import Call, Endpoint
 from wecom_app.web.api.paging import page_of
 from wecom_app.web.api.schemas import GroupOut, Page, PageQuery, TagOut
 from wecom_app.web.api.schemas_library import ArchiveIn, DeletionOut, RetriedOut
-from wecom_app.web.api.tags import group_out, tag_out, whole
+from wecom_app.web.api.tags import tag_out, whole, whole_tag
 
 
 def deleted_tags(call: Call) -> BaseModel:
@@ -23,7 +22,7 @@ def deleted_tags(call: Call) -> BaseModel:
 def recreate_tag(call: Call) -> BaseModel:
     with call.runtime.write() as session:
         tag = library_recreation.request_tag(session, call.runtime.queue, call.path["key"])
-        return tag_out(tag, session.get_one(TagGroup, tag.group_id))
+        return whole_tag(session, tag)
 
 
 def recreate_tag_group(call: Call) -> BaseModel:
@@ -43,7 +42,7 @@ def delete_tag_there(call: Call) -> BaseModel:
         tag = library_deletions.request_tag(
             session, context, call.path["key"], cascade=given.cascade, actor=call.caller.name
         )
-        return tag_out(tag, session.get_one(TagGroup, tag.group_id))
+        return whole_tag(session, tag)
 
 
 def preview_group_deletion(call: Call) -> BaseModel:
@@ -58,13 +57,13 @@ def delete_group_there(call: Call) -> BaseModel:
         group = library_deletions.request_group(
             session, context, call.path["key"], cascade=given.cascade, actor=call.caller.name
         )
-        return group_out(group, taxonomy.tags_of(session, [group.id]).get(group.id, []))
+        return whole(session, group)
 
 
 def retry_tag(call: Call) -> BaseModel:
     with call.runtime.write() as session:
         tag = library_retries.retry_tag(session, call.runtime.queue, call.path["key"])
-        return tag_out(tag, session.get_one(TagGroup, tag.group_id))
+        return whole_tag(session, tag)
 
 
 def retry_tag_group(call: Call) -> BaseModel:

@@ -120,7 +120,7 @@ def update_tag(call: Call) -> BaseModel:
     with call.runtime.write() as session:
         changes = cast("library_edits.TagChanges", _named(given))
         tag = library_edits.edit_tag(session, library.context(call.runtime), key, changes, given.version)
-        return tag_out(tag, session.get_one(TagGroup, tag.group_id))
+        return whole_tag(session, tag)
 
 
 def archive_tag(call: Call) -> BaseModel:
@@ -130,13 +130,13 @@ def archive_tag(call: Call) -> BaseModel:
         tag = library_edits.archive_tag(
             session, context, call.path["key"], cascade=given.cascade, actor=call.caller.name
         )
-        return tag_out(tag, session.get_one(TagGroup, tag.group_id))
+        return whole_tag(session, tag)
 
 
 def restore_tag(call: Call) -> BaseModel:
     with call.runtime.write() as session:
         tag = library_edits.restore_tag(session, library.context(call.runtime), call.path["key"])
-        return tag_out(tag, session.get_one(TagGroup, tag.group_id))
+        return whole_tag(session, tag)
 
 
 def tag_uses(call: Call) -> BaseModel:
@@ -169,6 +169,11 @@ def _named(given: Given) -> dict[str, Any]:
 def whole(session: Session, group: TagGroup) -> GroupOut:
     """Return a group with its live tags as the API shows it."""
     return group_out(group, taxonomy.tags_of(session, [group.id]).get(group.id, []))
+
+
+def whole_tag(session: Session, tag: Tag) -> TagOut:
+    """Return a tag as the API shows it, its group looked up."""
+    return tag_out(tag, session.get_one(TagGroup, tag.group_id))
 
 
 def _uses_out(session: Session, tags: Sequence[Tag]) -> TagUsesOut:
