@@ -51,8 +51,16 @@ def share_statements(patch: pytest.MonkeyPatch) -> None:
     """Let all engines have one cache of compiled statements: each would compile the same hundreds again."""
     make, shared = Engine.__init__, Statements()
 
-    def make_sharing(engine: Engine, *arguments: Any, **options: Any) -> None:
-        make(engine, *arguments, **options)
+    # `create_engine` reads from the names of the parameters which options are the engine's.
+    def make_sharing(
+        engine: Engine,
+        pool: Any,
+        dialect: Any,
+        url: Any,
+        execution_options: Any = None,
+        hide_parameters: bool = False,
+    ) -> None:
+        make(engine, pool, dialect, url, execution_options=execution_options, hide_parameters=hide_parameters)
         engine._compiled_cache = shared
 
     patch.setattr(Engine, "__init__", make_sharing)

@@ -214,6 +214,7 @@ class Database:
             self.url,
             pool_size=pool_size,
             max_overflow=pool_size,
+            hide_parameters=True,
             json_serializer=dump_json,
             connect_args={
                 "check_same_thread": False,
@@ -248,6 +249,7 @@ class Database:
                 pool_size=pool_size,
                 max_overflow=pool_size,
                 pool_pre_ping=True,
+                hide_parameters=True,
                 json_serializer=dump_json,
                 connect_args={**patience, "options": "-c lock_timeout=3000 -c timezone=UTC"},
             )

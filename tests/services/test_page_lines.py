@@ -142,7 +142,7 @@ class Scene:
     def confirms(self, session: Session, shown: Sequence[str]) -> bool:
         """Return whether a look at this one relation would change nothing but the numbers of its rows."""
         relation = session.get_one(Relation, self.relation, populate_existing=True)
-        observed, _ = look_units.find_observed(session, shown)
+        observed = look_units.find_observed(session, shown)
         units = look_units.load(session, relation, observed)
         merges = looks.merge_units(units, relation, Look(SEQ, frozenset(), bulk=True))
         skipped = any(found.skipped for found in merges.values())

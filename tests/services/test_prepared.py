@@ -1,11 +1,13 @@
 """A prepared statement does what the statement itself does, and fails as it does."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import bindparam, event, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from tests.conftest import START
 from wecom_app.db import Database
@@ -92,9 +94,13 @@ def test_what_it_writes_is_read_as_it_was_given(database: Database) -> None:
     assert (changed, missed) == (1, 0)
 
 
-def test_a_refusal_is_the_one_of_the_statement_and_tells_no_values(filled: Database) -> None:
+@pytest.mark.both
+@pytest.mark.parametrize("run", [ADD.row, lambda session, values: session.execute(ADD.statement, values)])
+def test_a_refusal_is_the_one_of_the_statement_and_tells_no_values(
+    filled: Database, run: Callable[[Session, dict[str, Any]], object]
+) -> None:
     with pytest.raises(IntegrityError) as refusal, filled.write() as session:
-        ADD.row(session, {**row("digest1"), "body": "secret"})
+        run(session, {**row("digest1"), "body": "secret"})
 
     assert "secret" not in str(refusal.value)
 
