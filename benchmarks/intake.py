@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from benchmarks.stage import ROOT, free_port, quantile, settings_for, wait_ready
 from wecom_app.clock import SystemClock
@@ -29,6 +30,7 @@ NOOP = "/api/v1/noop"
 """Below an address that, like the callback's, acts on no cookie."""
 
 Request = tuple[str, bytes]
+Part = TypeVar("Part")
 
 
 def main() -> None:
@@ -112,8 +114,10 @@ def steady(port: int, requests: Sequence[Request]) -> list[float]:
     return delays
 
 
-def _in_parallel(port: int, parts: Sequence[Sequence], work: Callable) -> None:  # type: ignore[type-arg]
-    def run(part: Sequence) -> None:  # type: ignore[type-arg]
+def _in_parallel(
+    port: int, parts: Sequence[Sequence[Part]], work: Callable[[http.client.HTTPConnection, Sequence[Part]], None]
+) -> None:
+    def run(part: Sequence[Part]) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         work(connection, part)
         connection.close()

@@ -7,7 +7,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,11 +15,11 @@ from wecom_app.bootstrap import upgrade_database
 from wecom_app.db import Database
 from wecom_app.domain import conditions
 from wecom_app.domain.access import Role
-from wecom_app.domain.condition_leaves import HeldTag, facts_of
+from wecom_app.domain.condition_leaves import Facts, HeldTag, facts_of
 from wecom_app.models import ContentItem, Customer, Staff, Tag, TagGroup
 from wecom_app.services import recommendations
 from wecom_app.services.access import Viewer
-from wecom_app.services.content_cache import ContentCache
+from wecom_app.services.content_cache import ActiveItem, ContentCache
 
 ITEMS, TAGS, HELD, CUSTOMERS, RUNS = 2_000, 1_000, 26, 50, 1_000
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -61,10 +61,10 @@ def _measure(database: Database, rng: random.Random) -> None:
     )
 
 
-def _ask(items: object, facts: object) -> None:
-    for item in items:  # type: ignore[attr-defined]
+def _ask(items: Iterable[ActiveItem], facts: Facts) -> None:
+    for item in items:
         if item.condition is not None:
-            conditions.ask(item.condition, facts)  # type: ignore[arg-type]
+            conditions.ask(item.condition, facts)
 
 
 def _timed(act: Callable[[int], None], runs: int) -> list[float]:

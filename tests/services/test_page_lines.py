@@ -123,7 +123,7 @@ class Scene:
             for index, values in found["truths"].items()
             if self.tags[index] not in self.of_relation
         ]
-        # All rows of a single-choice unit have its one version, and at most one is wanted (sync.md, 1).
+        # All rows of a single-choice unit have its one version, and at most one is wanted.
         unit = [row for row in rows if row["tag_id"] in self.single and row["relation_id"] == 0]
         for row in unit:
             row["ver"], row["wanted"] = unit[0]["ver"], row["wanted"] and row is unit[0]

@@ -1,6 +1,6 @@
 """Changes of the library that reach every customer with a tag: begun, carried out a page a job, undone likewise.
 
-What a kind of change does stands in `tag_merges`, `selection_changes` and `mirror_starts`; `library_change_jobs`
+What a kind of change does stands in `tag_merges`, `selection_changes` and `mirror_costs`; `library_change_jobs`
 has the table of kinds and the job. A page is one transaction: stopped anywhere, it goes on where it was.
 """
 
@@ -27,7 +27,7 @@ KIND = "library.change"
 UNDO_FOR = timedelta(days=7)
 AT_WORK = ("running", "undoing")
 MOST_ROWS = 450
-"""What the transaction of a page may write (architecture §5), bookkeeping left aside."""
+"""What the transaction of a page may write, bookkeeping left aside: others wait for the writer meanwhile."""
 ROWS_PER_CUSTOMER, ROWS_PER_RELATION = 10, 6
 """Two truths, their history and records; two cells and their operations, old and new."""
 MOST_CUSTOMERS = MOST_ROWS // ROWS_PER_CUSTOMER

@@ -31,7 +31,7 @@ from wecom_app.services.progress import SILENT, Progress
 from wecom_app.services.runtime import Runtime
 
 ROWS = 500
-"""Rows in one write transaction (architecture §5)."""
+"""Rows in one write transaction: others wait for the writer meanwhile."""
 SETTLED = ("done", "ignored")
 RUNS_KEPT = timedelta(days=30)
 WORDS: Mapping[str, str] = {

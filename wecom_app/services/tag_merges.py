@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, union
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, select, union
 from sqlalchemy.orm import Session, aliased
 
 from wecom_app.domain.vocabulary import PUSHED, SCOPE_SHORT, SOURCE_GROUP_NAME, Lifecycle, Mirror, Scope, Selection
@@ -323,4 +323,4 @@ def _count_calls(session: Session, pair: Pair) -> int:
     has_target = exists().where(
         other.customer_id == Relation.customer_id, _holds(other, pair.target.id, scope), same_relation
     )
-    return int(session.execute(_relations(pair).where(or_(~has_target))).scalar_one())
+    return int(session.execute(_relations(pair).where(~has_target)).scalar_one())

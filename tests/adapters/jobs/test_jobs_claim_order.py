@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -47,7 +48,8 @@ class ClaimOrder(RuleBasedStateMachine):
         with self.database.write() as session:
             session.connection().exec_driver_sql("DELETE FROM job")
         self.queue = EmbeddedQueue(self.database, self.clock, {"work": JobKind(self.handle)}, LANES)
-        self.queue.bind("the runtime")  # type: ignore[arg-type]
+        runtime: Any = "the runtime"
+        self.queue.bind(runtime)
         self.jobs: list[ModelJob] = []
         self.ending: BaseException | None = None
         self.ran: list[int] = []

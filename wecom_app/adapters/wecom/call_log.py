@@ -26,7 +26,7 @@ FLUSH_ROWS = 100
 FLUSH_S = 1.0
 MOST_WAITING = 5_000
 ROWS_AT_ONCE = 500
-"""Rows in one write transaction (architecture §5)."""
+"""Rows in one write transaction: others wait for the writer meanwhile."""
 
 
 class Outcome(StrEnum):

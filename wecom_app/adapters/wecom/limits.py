@@ -1,4 +1,4 @@
-"""How much may be asked of WeCom, by its own rules (Tencent's page 90454) and ours (architecture §8)."""
+"""How much may be asked of WeCom, by its own rules (Tencent's page 90454) and by ours."""
 
 from dataclasses import dataclass
 
