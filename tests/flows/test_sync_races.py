@@ -72,6 +72,47 @@ def test_a_tag_that_cannot_be_known_yet_does_not_send_the_looks_round_in_circles
     assert len(company.simulator.calls.of(GET)) <= 3
 
 
+def test_a_held_deletion_on_one_friendship_does_not_send_the_looks_round_in_circles(company: Company) -> None:
+    """The other friendship never got the tag: its part of each answer must not pass for a later look at itself."""
+    keys = company.make_tags(*[f"标签{number}" for number in range(25)])
+    (other,) = company.make_tags("护肤", group="护理")
+    customer = known_customer(company)
+    edit(company, customer, add=[keys[0]])
+    company.settle()
+    company.simulator.faults.add(MARK, "errcode", errcode=-1, times=3)
+    company.simulator.act("wang", "add", external_userid=customer)
+    company.settle()
+    company.simulator.act("admin", "group_delete", group="兴趣")
+    company.settle_later(60)
+    company.simulator.calls.clear()
+
+    edit(company, customer, add=[other])
+    company.runtime.run_until_idle(max_steps=50)
+    assert "护肤" in company.tags_there(customer) & company.tags_there(customer, "wang")
+    assert len(company.simulator.calls.of(GET)) <= 3
+
+
+def test_a_value_that_moves_away_from_a_tag_whose_deletion_is_held_says_why_wecom_is_not_told(company: Company) -> None:
+    company.make_tags(*[f"标签{number}" for number in range(25)])
+    silver, _ = company.make_tags("银", "铜", group="等级", selection="single")
+    (other,) = company.make_tags("护肤", group="护理")
+    customer = known_customer(company)
+    edit(company, customer, add=[silver])
+    company.settle()
+    company.simulator.act("admin", "group_delete", group="兴趣")
+    company.settle()
+    deafen(company)
+    company.simulator.act("admin", "tag_delete", group="等级", tag="银")
+    mark(company, "zhang", customer, "铜", group="等级")
+
+    edit(company, customer, add=[other])
+    company.settle()
+
+    assert company.tags_here(customer) & {"银", "铜"} == {"铜"}
+    (removing,) = company.get(f"/customers/{customer}")["removing"]
+    assert (removing["key"], removing["reason"]) == (silver, "标签可能已在企业微信中删除，等管理员确认")
+
+
 @pytest.mark.parametrize("kind", ["timeout", "lost_reply"])
 def test_a_request_carried_out_as_its_time_runs_out_is_our_own_and_no_edit(company: Company, kind: str) -> None:
     (key,) = company.make_tags("护肤")

@@ -56,6 +56,18 @@ def live(kept: History) -> None:
 # Each of these broke the product once.
 
 
+@from_nothing
+def a_value_that_leaves_a_tag_whose_deletion_is_held_leaves_no_cell_without_its_operation(life: Life) -> None:
+    life.strict_guard()
+    life.was_there(1, ["音乐", "金", "银"])
+    life.meet(0)
+    life.settle()
+    life.delete_tag("音乐")
+    life.delete_tag("金")
+    life.member(1, "铜", add=True, replacing=False)
+    life.lose(0, by_staff=False)
+
+
 @history
 def a_tag_deleted_and_made_anew_does_not_end_the_reading_of_the_library(life: Life) -> None:
     life.delete_tag("银")

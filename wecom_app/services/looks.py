@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from wecom_app.domain.merge import Look, Merge, merge
 from wecom_app.domain.tagging import Source
 from wecom_app.domain.vocabulary import PUSHED, SourceKind
-from wecom_app.models import CustomerTag, Relation, Staff, SyncConflict, TagOperation
-from wecom_app.services import cells, conflict_closing, look_units, run_items, sequence, tagging
+from wecom_app.models import CustomerTag, Relation, Staff, SyncConflict, Tag, TagGroup, TagOperation
+from wecom_app.services import cells, conflict_closing, look_units, pushes, run_items, sequence, tagging
 from wecom_app.services.history import Act
 from wecom_app.services.library import NOBODY_ASKED, Fate
 from wecom_app.services.look_units import LookUnit, Row
@@ -24,6 +24,7 @@ from wecom_app.services.tag_units import UnitKey, blank_row
 from wecom_app.services.tagging import TagChange
 from wecom_app.services.upsert import insert_ignore, upsert
 
+DELETION_HELD = "标签可能已在企业微信中删除，等管理员确认"
 Units = Mapping[UnitKey, LookUnit]
 Merges = Mapping[UnitKey, Merge]
 
@@ -63,6 +64,7 @@ def apply_look(
     if notes:
         session.connection().execute(insert(SyncConflict), notes)
     if _adopt(session, relation, units, merges, queue=queue, now=now):
+        _give_up_held(session, relation, fate.held, now)
         units = look_units.load(session, relation, observed, fate.held)
     seen = sequence.draw(session)
     settled = [unit for key, unit in units.items() if key in merges and merges[key].skipped is None]
@@ -109,6 +111,29 @@ def _adopt(
     act = Act("wecom", actor_ref=userid, reason="在企业微信中修改", parent_id=parent_id)
     tagging.apply(session, changes, act, queue=queue, now=now, observed_on=[relation.id])
     return bool(changes)
+
+
+def _give_up_held(session: Session, relation: Relation, held: frozenset[int], now: datetime) -> None:
+    """Let a value that moved away from a tag whose deletion waits for approval say why WeCom is not told."""
+    if not held:
+        return
+    moved = (
+        select(CustomerTag.tag_id, CustomerTag.ver)
+        .join(Tag, Tag.id == CustomerTag.tag_id)
+        .join(TagGroup, TagGroup.id == Tag.group_id)
+        .where(
+            CustomerTag.customer_id == relation.customer_id,
+            CustomerTag.relation_id == relation.id,
+            CustomerTag.tag_id.in_(held),
+            CustomerTag.acked_ver < CustomerTag.ver,
+            CustomerTag.dead.is_(False),
+            TagGroup.mirror.in_(PUSHED),
+        )
+    )
+    found = session.execute(moved).all()
+    cells.open_operations(session, [cells.wish(relation, tag_id, ver, now) for tag_id, ver in found], now)
+    if found:
+        pushes.bury(session, relation.id, [tag_id for tag_id, _ in found], DELETION_HELD, now)
 
 
 def changes_for(relation: Relation, unit: LookUnit, found: Merge, userid: str) -> list[TagChange]:

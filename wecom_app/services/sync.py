@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from wecom_app.errors import (
+    AppError,
     WeComError,
     WeComGone,
     WeComMisconfigured,
@@ -22,7 +23,7 @@ from wecom_app.errors import (
 from wecom_app.models import Customer, Relation
 from wecom_app.prepared import Prepared
 from wecom_app.services import cells, customers, library, pushes, sequence, sightings
-from wecom_app.services.library import NOBODY_ASKED
+from wecom_app.services.library import NOBODY_ASKED, Fate
 from wecom_app.services.ports import ContactDetails, JobArgs
 from wecom_app.services.pushes import Answer, Push
 from wecom_app.services.runtime import Runtime
@@ -57,8 +58,10 @@ def run(runtime: Runtime, args: JobArgs) -> None:
         customers.lock(session, [customer_id])
         planned = pushes.plan(session, customer_id, before_first_look=True, now=runtime.clock.now())
         question = None if planned else _question(session, customer_id)
+    has_pushed = False
     for _ in range(MAX_ROUNDS):
         if planned:
+            has_pushed = True
             question = _push(runtime, customer_id, planned)
         if question is None:
             return
@@ -76,8 +79,18 @@ def run(runtime: Runtime, args: JobArgs) -> None:
             with runtime.write() as session:
                 customers.lock(session, [customer_id])
                 question = _question(session, customer_id)
+    if not has_pushed:
+        raise NeverStill
     with runtime.write() as session:
         cells.request_sync(session, runtime.queue, customer_id)
+
+
+class NeverStill(AppError):
+    """Every look was overtaken by a change: the job tries again, but not at once and for ever."""
+
+    code = "never_still"
+    retryable = True
+    default_message = "这位客户的标签一直在变，系统稍后再核对"
 
 
 def _question(session: Session, customer_id: int) -> Question | None:
@@ -94,25 +107,45 @@ def _take_in(
     """Write down and merge what was seen; return what came of it and the calls to make next."""
     fate = NOBODY_ASKED
     while True:
-        with runtime.write() as session:
-            seen = sightings.take_in(
-                session,
-                library.context(runtime),
-                customer_id,
-                details,
-                question.seq,
-                question.generations,
-                fate=fate,
-            )
-            if not seen.suspects and not seen.unknown_tags:
-                planned = pushes.plan(session, customer_id, before_first_look=False, now=runtime.clock.now())
-        if seen.unknown_tags:
-            library.pull(runtime, {})
-            fate = replace(fate, library_read=True)
-        elif seen.suspects:
-            fate = fate.joined(library.confirm(runtime, seen.suspects))
-        else:
-            return seen, planned
+        try:
+            return _write_down(runtime, customer_id, question, details, fate)
+        except TagsInDoubt as doubt:
+            fate = _ask_about(runtime, doubt.seen, fate)
+
+
+class TagsInDoubt(Exception):
+    """What was seen cannot be taken in before WeCom has been asked about some tags: the transaction is undone."""
+
+    def __init__(self, seen: Seen) -> None:
+        super().__init__()
+        self.seen = seen
+
+
+def _write_down(
+    runtime: Runtime, customer_id: int, question: Question, details: ContactDetails, fate: Fate
+) -> tuple[Seen, list[Push]]:
+    """Take the answer in whole, or else nothing of it: the half that was would pass for a later look at itself."""
+    with runtime.write() as session:
+        seen = sightings.take_in(
+            session,
+            library.context(runtime),
+            customer_id,
+            details,
+            question.seq,
+            question.generations,
+            fate=fate,
+        )
+        if seen.suspects or seen.unknown_tags:
+            raise TagsInDoubt(seen)
+        return seen, pushes.plan(session, customer_id, before_first_look=False, now=runtime.clock.now())
+
+
+def _ask_about(runtime: Runtime, seen: Seen, fate: Fate) -> Fate:
+    """Ask WeCom about the tags in doubt; return what is known then."""
+    if seen.unknown_tags:
+        library.pull(runtime, {})
+        return replace(fate, library_read=True)
+    return fate.joined(library.confirm(runtime, seen.suspects))
 
 
 def _push(runtime: Runtime, customer_id: int, planned: Sequence[Push]) -> Question | None:
