@@ -89,6 +89,33 @@ def test_a_friendship_that_wecom_does_not_know_ends_by_itself_neither_relation_n
     assert "护肤" in company.tags_there(external_userid)
 
 
+def test_what_wecom_said_to_the_last_of_three_tries_is_the_reason_given(company: Company) -> None:
+    keys = company.make_tags("护肤")
+    external_userid = known_customer(company)
+    company.simulator.faults.add(MARK, "errcode", errcode=84061)
+
+    edit(company, external_userid, add=keys)
+    company.settle_later(60)
+
+    (tag,) = [tag for tag in company.get(f"/customers/{external_userid}")["tags"] if tag["name"] == "护肤"]
+    assert tag["sync"] == {"state": "failed", "reason": "多次推送后企业微信仍未变化：企业微信中没有这个好友关系"}
+
+
+def test_a_mark_waits_with_a_reason_for_a_friendship_that_wecom_no_longer_names(company: Company) -> None:
+    keys = company.make_tags("护肤")
+    external_userid = known_customer(company)
+    company.simulator.act("wang", "add", external_userid=external_userid)
+    company.settle()
+    company.simulator.faults.put({"callbacks": {"loss": 1.0}})
+    company.simulator.act("wang", "delete_customer", external_userid=external_userid)
+
+    edit(company, external_userid, add=keys)
+    company.settle_later(60)
+
+    (tag,) = [tag for tag in company.get(f"/customers/{external_userid}")["tags"] if tag["name"] == "护肤"]
+    assert tag["sync"] == {"state": "pending", "reason": "企业微信没有列出这个好友关系，等下一次全量同步核实"}
+
+
 @pytest.mark.parametrize("errcode", [60020, 48002, 84074])
 def test_what_only_an_admin_can_mend_is_asked_once_and_says_what_to_do(company: Company, errcode: int) -> None:
     keys = company.make_tags("护肤")

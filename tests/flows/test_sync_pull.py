@@ -19,6 +19,7 @@ from tests.flows.pulling import (
     unmark,
     view,
 )
+from tests.flows.test_channels import once
 from tests.flows.test_mark_failures import MARK, edit, known_customer
 from wecom_app.clock import ManualClock
 from wecom_app.errors import Conflict
@@ -152,9 +153,19 @@ def test_a_member_who_cannot_be_read_is_shown_and_keeps_his_customers(company: C
 
     run = pull(company, seconds=60)
 
-    assert [item.subject for item in items(company, run.id, "unreadable")] == ["zhang", "wang", "chen"][
-        : run.counts["members"]
-    ]
+    assert "zhang" in [item.subject for item in items(company, run.id, "unreadable")]
+    assert states(company) == {customer: "active"}
+
+
+def test_a_member_without_customers_is_read_though_wecom_answers_with_an_error(company: Company) -> None:
+    """84061 is WeCom's word for an empty list."""
+    customer = known_customer(company)
+    company.simulator.faults.add(PAGES, "errcode", errcode=84061)
+
+    run = pull(company, seconds=60)
+
+    assert [item.subject for item in items(company, run.id, "unreadable")] == ["zhang"]
+    assert run.counts["unreadable"] == 1 < run.counts["members"]
     assert states(company) == {customer: "active"}
 
 
@@ -269,6 +280,32 @@ def test_the_first_link_pushes_nothing_before_its_preview_was_approved(company: 
     company.settle_later(30)
     assert view(company, run.id).state == "done"
     assert company.tags_there(shared, "wang") == {"护肤"}
+
+
+def test_the_preview_of_a_first_link_waits_for_looks_at_customers_whom_the_pages_left_in_doubt(
+    company: Company,
+) -> None:
+    """What it says is what will be written: how many friendships and marks, and how long that takes."""
+    company.simulator.act("admin", "group_create", group="兴趣", names=["护肤", "母婴"])
+    deafen(company)
+    (shared,) = befriend(company, "zhang", 1)
+    company.simulator.act("wang", "add", external_userid=shared)
+    mark(company, "zhang", shared, "护肤")
+    mark(company, "wang", shared, "母婴")
+    go_live(company)
+    company.simulator.faults.add(GET, "errcode", errcode=-1, times=1)
+    company.simulator.calls.clear()
+    # The colleagues' pages are answered before the first one is taken in, and so cannot tell what is newer.
+    company.crash_hook = once("pull.after_page", company.settle)
+
+    run = pull(company, seconds=120)
+
+    told = run.guard["first_link"]
+    assert (told["push_relations"], told["push_marks"], told["push_seconds"]) == (2, 2, 1)
+    with company.runtime.write() as session:
+        runs.approve(session, company.runtime.queue, run.id, "admin")
+    company.settle_later(30)
+    assert len(company.simulator.calls.of(MARK)) == 2
 
 
 def test_there_is_one_pull_at_a_time_and_it_can_be_stopped_and_resumed(company: Company) -> None:

@@ -137,6 +137,13 @@ def open_operations(session: Session, wishes: Sequence[Mapping[str, Any]], now: 
     NEW_OPERATION.run_many(session, wishes)
 
 
+def note_reason(session: Session, relation_ids: Collection[int], reason: str) -> None:
+    """Say on the open operations of relations why they wait."""
+    session.execute(
+        update(TagOperation).where(TagOperation.relation_id.in_(relation_ids), IS_OPEN).values(reason=reason)
+    )
+
+
 def open_relation(session: Session, relation: Relation, now: datetime) -> None:
     """Give a relation that has just come alive a cell and an operation for every tag the customer has."""
     rows = MIRRORED_TRUTH.mappings(session, {"customer_id": relation.customer_id})

@@ -1,13 +1,18 @@
 """The first link: what a pull finds before any other has come to its end, and nobody has seen what it would write."""
 
+import math
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.vocabulary import Owner, SourceKind
 from wecom_app.models import CustomerTag, Deployment, Relation, SyncRun, Tag
 from wecom_app.models.tagging import CUSTOMER_LEVEL
-from wecom_app.services import run_ends, runs
+from wecom_app.services import cells, run_ends, runs
 from wecom_app.services.runtime import Runtime
+from wecom_app.services.wecom_status import push_time_s
+
+UNDER_WAY = ("waiting", "running", "retrying")
 
 
 def is_first(session: Session) -> bool:
@@ -21,6 +26,17 @@ def hold(session: Session, *, held: bool) -> None:
     deployment = session.execute(select(Deployment)).scalar_one_or_none()
     if deployment is not None:
         deployment.link_held = held
+
+
+def awaits_looks(session: Session, runtime: Runtime, run: SyncRun) -> bool:
+    """Return whether looks at customers whom the pages left in doubt are still to come: what they find counts too."""
+    doubtful = select(Relation.id).where(
+        Relation.lost_at.is_(None), Relation.listed_seq >= run.start_seq, Relation.seen_seq < run.start_seq
+    )
+    if session.execute(doubtful.limit(1)).first() is None:
+        return False
+    queue = runtime.queue
+    return any(queue.list_jobs(session, state=state, kind=cells.SYNC_KIND, limit=1).items for state in UNDER_WAY)
 
 
 def preview(session: Session, runtime: Runtime, run: SyncRun) -> None:
@@ -40,7 +56,6 @@ def preview(session: Session, runtime: Runtime, run: SyncRun) -> None:
         hold(session, held=False)
         return
     taken = runs.view(session, run, runtime.clock.now()).counts
-    seconds = runtime.wecom_status.push_time_s(relations)
     run.guard = {
         **run.guard,
         "first_link": {
@@ -48,7 +63,7 @@ def preview(session: Session, runtime: Runtime, run: SyncRun) -> None:
             "adopted": taken.get("adopted", 0),
             "push_relations": relations,
             "push_marks": marks,
-            "push_seconds": None if seconds is None else round(seconds),
+            "push_seconds": math.ceil(push_time_s(runtime.wecom_status, relations)),
         },
     }
     run_ends.hold(runtime, run, "首次同步已读完：确认后才会把同一位客户的标签写到其他成员名下")

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.errors import WeComError
-from wecom_app.models import SyncChain, SyncRun
+from wecom_app.models import Relation, Staff, SyncChain, SyncRun
 from wecom_app.prepared import Prepared
 from wecom_app.services import run_items, runs
 from wecom_app.services.ports import ContactPage
@@ -24,6 +24,8 @@ CHAINS = 16
 MOST_IN_CHAIN = 50
 """Members in one call of batch/get_by_user: pages of a chain come one after the other, so there are many chains."""
 MOST_RESTARTS = 2
+NO_CUSTOMERS = 84061
+"""Of a member who has none, WeCom's word for an empty list; of one who had some, nothing is believed."""
 UNLICENSED = "这位成员没有许可（701008），他的客户读不到，保持原样"
 IN_CIRCLES = "企业微信的翻页位置重复，这些成员的客户没有读完；请稍后重新同步"
 
@@ -167,12 +169,25 @@ def refused(runtime: Runtime, place: Place, error: WeComError) -> None:
             _start_again(session, runtime, chain, reason)
         elif len(chain.userids) > 1:
             _halve(session, runtime, chain)
+        elif error.errcode == NO_CUSTOMERS and not _has_customers(session, chain.userids[0]):
+            chain.state = "done"
+            session.flush()
+            finish_if_read(session, runtime, run.id)
         else:
             chain.state, chain.error = "failed", reason[:300]
             run.counts = {**run.counts, "unreadable": run.counts.get("unreadable", 0) + 1}
             run_items.add(session, run.id, [Item("unreadable", chain.userids[0], detail={"reason": reason})])
             session.flush()
             finish_if_read(session, runtime, run.id)
+
+
+def _has_customers(session: Session, userid: str) -> bool:
+    live = (
+        select(Relation.id)
+        .join(Staff, Staff.id == Relation.staff_id)
+        .where(Staff.userid_key == userid.lower(), Relation.lost_at.is_(None), Relation.half.is_(False))
+    )
+    return session.execute(live.limit(1)).first() is not None
 
 
 def _halve(session: Session, runtime: Runtime, chain: SyncChain) -> None:

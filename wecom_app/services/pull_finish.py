@@ -31,17 +31,17 @@ def finish(runtime: Runtime, args: JobArgs) -> None:
             run = runs.locked(session, run_id)
             if run.state != "running":
                 return
-            if run.phase != "compare" and is_full:
+            has_to_wait = is_full and run.phase != "compare"
+            if has_to_wait or not PHASES[run.phase](session, runtime, run):
                 later = runtime.clock.now() + push_backlog.PAUSE
                 runs.enqueue(session, runtime.queue, runs.FINISH_KIND, run_id, run_at=later)
                 return
-            PHASES[run.phase](session, runtime, run)
         runtime.crash_point("pull.after_step")
     with runtime.write() as session:
         runs.enqueue(session, runtime.queue, runs.FINISH_KIND, run_id)
 
 
-def _compare(session: Session, runtime: Runtime, run: SyncRun) -> None:
+def _compare(session: Session, runtime: Runtime, run: SyncRun) -> bool:
     """Write down the next relations that a completed pull of their member did not show; at the end, judge."""
     found = session.execute(_absent(session, run).where(Relation.id > run.cursor).limit(SLICE)).all()
     run_items.add(
@@ -54,16 +54,17 @@ def _compare(session: Session, runtime: Runtime, run: SyncRun) -> None:
     )
     if found:
         run.cursor = found[-1].id
-        return
+        return True
     facts = _deletions(session, run)
     run.phase, run.cursor = "ask", 0
     run.counts = {**run.counts, "absent": facts["absent"]}
     for kind in ("absent", "removals"):
         runtime.metrics.sync_drift.labels(kind).inc(facts[kind])
     if runs.is_within(facts["absent"], facts["relations"]) and runs.is_within(facts["removals"], facts["marks"]):
-        return
+        return True
     run.guard = {**run.guard, "deletions": facts}
     run_ends.hold(runtime, run, "这次同步会解除或移除的内容太多，已暂停：请查看预览，确认或拒绝")
+    return True
 
 
 def _absent(session: Session, run: SyncRun) -> Any:
@@ -104,7 +105,7 @@ def _deletions(session: Session, run: SyncRun) -> dict[str, int]:
     }
 
 
-def _ask(session: Session, runtime: Runtime, run: SyncRun) -> None:
+def _ask(session: Session, runtime: Runtime, run: SyncRun) -> bool:
     """Have the next customers looked at singly, whose tag or friendship was missing from the pages."""
     query = (
         select(SyncRunItem, Relation)
@@ -115,10 +116,12 @@ def _ask(session: Session, runtime: Runtime, run: SyncRun) -> None:
     )
     found = session.execute(query).all()
     if not found:
+        if run.first_link and first_link.awaits_looks(session, runtime, run):
+            return False
         run.phase, run.cursor = "release", 0
         if run.first_link:
             first_link.preview(session, runtime, run)
-        return
+        return True
     customers.lock(session, sorted({relation.customer_id for _, relation in found}))
     for item, relation in found:
         item.state, item.asked_seq = "asked", sequence.draw(session)
@@ -127,9 +130,10 @@ def _ask(session: Session, runtime: Runtime, run: SyncRun) -> None:
         relation.dirty_gen += 1
         cells.request_sync(session, runtime.queue, relation.customer_id)
     run.cursor = found[-1][0].id
+    return True
 
 
-def _release(session: Session, runtime: Runtime, run: SyncRun) -> None:
+def _release(session: Session, runtime: Runtime, run: SyncRun) -> bool:
     """Have the next customers pushed whose tags are not yet at WeCom as they should be; at the end, all is done."""
     if run.guard.get("first_link", {}).get("approved"):
         first_link.hold(session, held=False)
@@ -145,13 +149,15 @@ def _release(session: Session, runtime: Runtime, run: SyncRun) -> None:
         cells.request_sync(session, runtime.queue, customer_id)
     if found:
         run.cursor = found[-1]
-        return
+        return True
     run.reason = None
     run_ends.end(runtime, run, "done")
+    return True
 
 
-PHASES: Mapping[str, Callable[[Session, Runtime, SyncRun], None]] = {
+PHASES: Mapping[str, Callable[[Session, Runtime, SyncRun], bool]] = {
     "compare": _compare,
     "ask": _ask,
     "release": _release,
 }
+"""What is done in each phase; it returns whether to go on at once, rather than in a moment."""

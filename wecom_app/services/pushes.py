@@ -17,6 +17,7 @@ from wecom_app.services import cells, customers, sequence
 
 MAX_TRIES = 3
 """Pushes of one intent that WeCom answered and that a look then did not confirm."""
+UNCHANGED = "多次推送后企业微信仍未变化"
 
 
 OPEN_CELLS = (
@@ -77,7 +78,7 @@ OPERATIONS = update(TagOperation).where(
     TagOperation.tag_id.in_(bindparam("of_tags", expanding=True)),
 )
 TRY_CELLS = Prepared(CELLS.values(sent=cast(CustomerTag.wanted, Integer), tries=CustomerTag.tries + 1))
-TRY_OPERATIONS = Prepared(OPERATIONS.where(cells.IS_OPEN).values(tries=TagOperation.tries + 1))
+TRY_OPERATIONS = Prepared(OPERATIONS.where(cells.IS_OPEN).values(tries=TagOperation.tries + 1, reason=None))
 ANSWER_CELLS = Prepared(CELLS.values(tries=CustomerTag.tries - bindparam("untried")))
 ANSWER_OPERATIONS = Prepared(
     OPERATIONS.where(cells.IS_OPEN, TagOperation.state == "sent").values(
@@ -148,10 +149,19 @@ def plan(session: Session, customer_id: int, *, before_first_look: bool, now: da
         (push.add if row.wanted else push.remove)[row.tag_id] = row.wecom_tag_id
     for row in rows:
         if row.tries >= MAX_TRIES:
-            bury(session, row.relation_id, [row.tag_id], "多次推送后企业微信仍未变化", now)
+            bury(session, row.relation_id, [row.tag_id], _why_unchanged(session, row.relation_id, row.tag_id), now)
     for push in pushes.values():
         _mark_sent(session, push, sequence.draw(session))
     return list(pushes.values())
+
+
+def _why_unchanged(session: Session, relation_id: int, tag_id: int) -> str:
+    """Return why a cell is given up, with what WeCom said to the last try where it refused that."""
+    said = select(TagOperation.reason).where(
+        TagOperation.relation_id == relation_id, TagOperation.tag_id == tag_id, cells.IS_OPEN
+    )
+    refusal = session.scalar(said)
+    return f"{UNCHANGED}：{refusal}"[:200] if refusal else UNCHANGED
 
 
 def _mark_sent(session: Session, push: Push, seq: int) -> None:

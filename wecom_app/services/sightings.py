@@ -11,10 +11,23 @@ from sqlalchemy.orm import Session
 
 from wecom_app.domain.vocabulary import HANDED_OVER
 from wecom_app.models import CustomerTag, Deployment, Relation
-from wecom_app.services import customers, intention_cards, library, looks, relations, remarks, sequence, sources, staff
+from wecom_app.services import (
+    cells,
+    customers,
+    intention_cards,
+    library,
+    looks,
+    relations,
+    remarks,
+    sequence,
+    sources,
+    staff,
+)
 from wecom_app.services.context import Context
 from wecom_app.services.library import NOBODY_ASKED, Fate
 from wecom_app.services.ports import ContactDetails, FollowUser
+
+UNNAMED = "企业微信没有列出这个好友关系，等下一次全量同步核实"
 
 
 @dataclass
@@ -74,8 +87,10 @@ def take_in(
         relation.pulled_gen = max(relation.pulled_gen, generations.get(relation.id, 0))
         if not relation.source_known and not relation.linked:
             _tag_source(session, context, relation)
-    if generations.keys() - named:
+    unnamed = generations.keys() - named
+    if unnamed:
         end_absent(session, context, customer_id, seq, staff_ids.values())
+        cells.note_reason(session, unnamed, UNNAMED)
     return seen
 
 

@@ -49,7 +49,10 @@ class ReplayJobsOut(BaseModel):
 
 
 class WindowOut(BaseModel):
-    """Calls counted in a window, and what calls that are not urgent may still use of its limit."""
+    """Calls counted in a window, those included that a process has set aside for itself, and what is left of it.
+
+    `left` is what calls that are not urgent may still use.
+    """
 
     used: int
     left: int
