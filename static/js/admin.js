@@ -76,6 +76,9 @@ onHtmx(["htmx:confirm"], (event) => {
   ask(event.detail.question, () => event.detail.issueRequest(true));
 });
 
+// --- On a phone the navigation is a strip: begin it where one is ---
+document.querySelector(".nav-entry[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
 // --- Lists that are filtered as one types or chooses ---
 for (const form of document.querySelectorAll("form[data-filters]")) {
   form.addEventListener("change", () => form.requestSubmit());

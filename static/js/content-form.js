@@ -18,12 +18,12 @@ function noteEmpty(choice) {
   choice.querySelector("[data-none]").hidden = !!choice.querySelector("[data-chips] input");
 }
 
-function addTag({ add, key, name, dimension }) {
+function addTag({ add, key, name, tone }) {
   const choice = form.querySelector(`[data-choice="${add}"]`);
   const standing = [...choice.querySelectorAll("[data-chips] input")].find((input) => input.value === key);
   if (standing) return;
   const label = document.createElement("label");
-  label.className = `chip chip-${dimension}`;
+  label.className = `chip chip-${tone}`;
   const box = Object.assign(document.createElement("input"), { type: "checkbox", name: add, value: key, checked: true });
   label.append(box, ` ${name}`);
   choice.querySelector("[data-none]").before(label);

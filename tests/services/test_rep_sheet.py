@@ -84,9 +84,10 @@ def test_colleagues_habits_with_customers_alike_are_suggested_with_the_reason(sh
     customer = shop.customer("zhang")
     shop.add(customer, shared, CHANNEL)
 
-    (suggestion,) = load(shop).suggested
+    sheet = load(shop)
+    (suggestion,) = sheet.suggested
 
-    assert (suggestion.tag.name, suggestion.dimension) == ("要赠品", "behaviour")
+    assert (suggestion.tag.name, sheet.open_places()[suggestion.tag.key].tone) == ("要赠品", "behaviour")
     assert suggestion.reason == "同样来自「门店」的客户里，近来有 3 位被打了这个标签"
     by_hand(shop, "zhang", customer, habit)
     assert load(shop).suggested == ()

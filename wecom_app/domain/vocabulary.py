@@ -100,6 +100,7 @@ class Owner(StrEnum):
     """Made by another app or in the admin console: WeCom lets us mark it, not rename or delete it."""
 
 
+SOURCE_DIMENSION = "basic_info"
 SOURCE_GROUP_KEY = "basic_info.source"
 SOURCE_GROUP_NAME = "获客来源"
 UNKNOWN_SOURCE = "来源未识别"

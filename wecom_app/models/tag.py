@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, false, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, String, false, func, text
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wecom_app.db import Base, BigId
@@ -90,6 +91,16 @@ class TagGroup(Governed, Mirrored, Base):
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime | None]
     gone_at: Mapped[datetime | None]
+
+    @hybrid_property
+    def tone(self) -> str:
+        """What its tags are drawn in wherever they are seen: the group's own colour, else its dimension's."""
+        return self.colour or self.dimension
+
+    @tone.inplace.expression
+    @classmethod
+    def _tone(cls) -> ColumnElement[str]:
+        return func.coalesce(cls.colour, cls.dimension).label("tone")
 
 
 class Tag(Governed, Mirrored, Base):

@@ -31,7 +31,7 @@ UNSETTLED = (
         TagOperation.reason,
         Tag.key,
         Tag.name,
-        TagGroup.dimension,
+        TagGroup.tone,
     )
     .join(Tag, Tag.id == CustomerTag.tag_id)
     .join(TagGroup, TagGroup.id == Tag.group_id)
@@ -55,7 +55,7 @@ class Removing:
 
     key: str
     name: str
-    dimension: str
+    tone: str
     reason: str | None
 
 
@@ -67,7 +67,7 @@ class _Cell:
     reason: str | None
     key: str
     name: str
-    dimension: str
+    tone: str
 
 
 class Agreement:
@@ -76,8 +76,8 @@ class Agreement:
     def __init__(self, session: Session, customer_ids: Sequence[int]) -> None:
         self._cells: dict[int, dict[int, list[_Cell]]] = {}
         rows = session.connection().execute(UNSETTLED, {"customer_ids": list(customer_ids)})
-        for customer_id, tag_id, wanted, dead, state, reason, key, name, dimension in rows:
-            cell = _Cell(wanted, dead, state in OPEN_STATES, reason, key, name, dimension)
+        for customer_id, tag_id, wanted, dead, state, reason, key, name, tone in rows:
+            cell = _Cell(wanted, dead, state in OPEN_STATES, reason, key, name, tone)
             self._cells.setdefault(customer_id, {}).setdefault(tag_id, []).append(cell)
 
     def state(
@@ -101,7 +101,7 @@ class Agreement:
         for cells in self._cells.get(customer_id, {}).values():
             if any(not cell.wanted and (cell.open or cell.dead) for cell in cells):
                 first = cells[0]
-                found.append(Removing(first.key, first.name, first.dimension, _dead_reason(cells)))
+                found.append(Removing(first.key, first.name, first.tone, _dead_reason(cells)))
         return found
 
 

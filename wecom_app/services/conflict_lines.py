@@ -56,8 +56,8 @@ def count_open(session: Session) -> int:
 def lines(session: Session, views: Sequence[ConflictView]) -> list[ConflictLine]:
     """Return the disagreements with names, in a constant number of queries."""
     keys = {key for view in views if view.subject == "mark" for key in (*view.ours, *view.theirs)}
-    tags = select(Tag.key, Tag.name, TagGroup.dimension).join(TagGroup, TagGroup.id == Tag.group_id)
-    names = {row.key: TagName(row.name, row.dimension) for row in session.execute(tags.where(Tag.key.in_(keys)))}
+    tags = select(Tag.key, Tag.name, TagGroup.tone).join(TagGroup, TagGroup.id == Tag.group_id)
+    names = {row.key: TagName(row.name, row.tone) for row in session.execute(tags.where(Tag.key.in_(keys)))}
     customers = select(Customer.external_userid, Customer.name).where(
         Customer.external_userid.in_({view.external_userid for view in views if view.external_userid})
     )

@@ -78,7 +78,7 @@ class Wanted:
 @dataclass(frozen=True)
 class TagMark:
     name: str
-    dimension: str
+    tone: str
     is_sensitive: bool
 
 
@@ -305,6 +305,7 @@ def _tags_of(customers: Sequence[MyCustomer], now: datetime) -> Any:
             Tag.name,
             TagGroup.key.label("group_key"),
             TagGroup.dimension,
+            TagGroup.tone,
             TagGroup.sensitive,
             TagDimension.position.label("dimension_position"),
         )
@@ -336,7 +337,7 @@ def _marked(customer: MyCustomer, rows: Sequence[Any]) -> MyCustomer:
     turn = _Turn()
     ordered = [row for _, row in sorted(((turn.of(row), row) for row in rows), key=lambda pair: pair[0])]
     shown = sorted(ordered[:MOST_CHIPS], key=lambda row: row.dimension_position)
-    marks = tuple(TagMark(row.name, row.dimension, row.sensitive) for row in shown)
+    marks = tuple(TagMark(row.name, row.tone, row.sensitive) for row in shown)
     return MyCustomer(**{**vars(customer), "tags": marks, "more_tags": len(ordered) - len(shown)})
 
 

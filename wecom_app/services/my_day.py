@@ -56,7 +56,7 @@ class EndingTag:
     external_userid: str
     label: str
     tag: str
-    dimension: str
+    tone: str
     is_sensitive: bool
     expires_at: datetime
 
@@ -153,7 +153,7 @@ def _ending(session: Session, staff_id: int, now: datetime) -> tuple[EndingTag, 
             Customer.name,
             Relation.remark,
             Tag.name.label("tag"),
-            TagGroup.dimension,
+            TagGroup.tone,
             TagGroup.sensitive,
             CustomerTag.expires_at,
         )
@@ -177,8 +177,7 @@ def _ending(session: Session, staff_id: int, now: datetime) -> tuple[EndingTag, 
     )
     rows: Sequence[Any] = session.connection().execute(query).all()
     return tuple(
-        EndingTag(row.external_userid, label(row), row.tag, row.dimension, row.sensitive, row.expires_at)
-        for row in rows
+        EndingTag(row.external_userid, label(row), row.tag, row.tone, row.sensitive, row.expires_at) for row in rows
     )
 
 

@@ -50,6 +50,7 @@ class TagView:
     group: str
     group_name: str
     dimension: str
+    tone: str
     scope: str
     userids: tuple[str, ...]
     source_kind: str
@@ -86,7 +87,7 @@ class HistoryView:
     op: str
     key: str
     name: str
-    dimension: str
+    tone: str
     userid: str | None
     source_kind: str
     source_ref: str | None
@@ -154,7 +155,7 @@ def history(
     """Return a customer's tag changes, newest first; raise NotFound."""
     customer = customers.find(session, external_userid)
     query = (
-        select(TagEvent, Tag, TagGroup.dimension, Staff.userid)
+        select(TagEvent, Tag, TagGroup.tone, Staff.userid)
         .join(Tag, Tag.id == TagEvent.tag_id)
         .join(TagGroup, TagGroup.id == Tag.group_id)
         .outerjoin(Relation, Relation.id == TagEvent.relation_id)
@@ -168,7 +169,7 @@ def history(
     return [_history(*row) for row in session.execute(query)]
 
 
-def _history(event: TagEvent, tag: Tag, dimension: str, userid: str | None) -> HistoryView:
+def _history(event: TagEvent, tag: Tag, tone: str, userid: str | None) -> HistoryView:
     after = event.after or {}
     return HistoryView(
         id=event.id,
@@ -176,7 +177,7 @@ def _history(event: TagEvent, tag: Tag, dimension: str, userid: str | None) -> H
         op=event.op,
         key=tag.key,
         name=tag.name,
-        dimension=dimension,
+        tone=tone,
         userid=userid,
         source_kind=public_source(after.get("source_kind", "api")),
         source_ref=after.get("source_ref"),
@@ -277,6 +278,7 @@ class _TagRows:
             group=group.key,
             group_name=group.name,
             dimension=group.dimension,
+            tone=group.tone,
             scope=group.scope,
             userids=userids,
             source_kind=public_source(row.source_kind),

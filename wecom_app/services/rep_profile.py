@@ -183,7 +183,7 @@ class _View:
             group_key=row.group_key,
             group_name=row.group_name,
             dimension=row.dimension,
-            colour=row.colour,
+            tone=row.tone,
             scope=row.scope,
             members=tuple(self._live[each.relation_id].name for each in rows) if per_member else (),
             source_kind=row.source_kind,
@@ -209,7 +209,7 @@ class _View:
 
     def removed(self) -> tuple[RemovedTag, ...]:
         return tuple(
-            RemovedTag(tag.key, tag.name, tag.dimension, _removal_mark(tag.reason))
+            RemovedTag(tag.key, tag.name, tag.tone, _removal_mark(tag.reason))
             for tag in self.agreement.removing(self.customer.id)
         )
 

@@ -63,7 +63,7 @@ TAGS = (
         TagGroup.key.label("group_key"),
         TagGroup.name.label("group_name"),
         TagGroup.dimension,
-        TagGroup.colour,
+        TagGroup.tone,
         TagGroup.scope,
         TagGroup.mirror,
         TagGroup.sensitive,

@@ -43,6 +43,7 @@ LIBRARY = (
         TagGroup.key.label("group_key"),
         TagGroup.name.label("group_name"),
         TagGroup.dimension,
+        TagGroup.tone,
         TagGroup.selection,
         TagGroup.scope,
         TagGroup.mirror,
@@ -115,7 +116,7 @@ class _Offer:
         return tag_id in self._rows
 
     def suggestion(self, tag_id: int, reason: str) -> Suggestion:
-        return Suggestion(self.tag(tag_id), self._rows[tag_id].dimension, reason)
+        return Suggestion(self.tag(tag_id), reason)
 
     def dimensions(self, rows: Sequence[Any]) -> tuple[SheetDimension, ...]:
         groups: dict[str, dict[int, list[Any]]] = {}
@@ -132,6 +133,7 @@ class _Offer:
         return SheetGroup(
             key=first.group_key,
             name=first.group_name,
+            tone=first.tone,
             is_single=first.selection == Selection.SINGLE,
             is_sensitive=first.sensitive,
             scope=first.scope,

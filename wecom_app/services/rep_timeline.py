@@ -53,7 +53,7 @@ TAG_EVENTS = (
         TagEvent.op,
         TagEvent.after,
         Tag.name,
-        TagGroup.dimension,
+        TagGroup.tone,
         TagGroup.sensitive,
         ChangeSet.actor_kind,
         ChangeSet.actor_ref,
@@ -196,7 +196,7 @@ def _act(asked: _Asked, rows: Sequence[Any]) -> TimelineEntry:
         title="撤销" if undone else _title(first, kind, evidence),
         detail=None if undone else first.reason,
         by=by,
-        steps=tuple(TagStep(row.op, row.name, row.dimension, row.sensitive) for row in rows),
+        steps=tuple(TagStep(row.op, row.name, row.tone, row.sensitive) for row in rows),
         change_set_id=first.change_set_id,
         can_undo=_is_own(asked.viewer, first),
     )

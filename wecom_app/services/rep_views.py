@@ -89,8 +89,8 @@ class Chip:
     group_key: str
     group_name: str
     dimension: str
-    colour: str | None
-    """The group's own; None for its dimension's."""
+    tone: str
+    """The colour that it is drawn in, wherever it is seen: `TagGroup.tone`."""
     scope: str
     members: tuple[str, ...]
     """Names of the members on whose friendship a tag of scope `relation` stands; empty for the customer's own."""
@@ -122,7 +122,7 @@ class RemovedTag:
 
     key: str
     name: str
-    dimension: str
+    tone: str
     sync: SyncMark
 
 
@@ -177,7 +177,7 @@ class TagStep:
 
     op: str
     name: str
-    dimension: str
+    tone: str
     is_sensitive: bool
 
 
@@ -284,6 +284,7 @@ class SheetTag:
 class SheetGroup:
     key: str
     name: str
+    tone: str
     is_single: bool
     is_sensitive: bool
     scope: str
@@ -302,7 +303,6 @@ class Suggestion:
     """A tag worth a thought for this customer, and why."""
 
     tag: SheetTag
-    dimension: str
     reason: str
 
 
@@ -315,10 +315,10 @@ class Sheet:
     suggested: tuple[Suggestion, ...]
     dimensions: tuple[SheetDimension, ...]
 
-    def open_places(self) -> dict[str, tuple[str, SheetGroup]]:
-        """Return dimension and group of each tag that need not be covered, by key: shortcuts show no others."""
+    def open_places(self) -> dict[str, SheetGroup]:
+        """Return the group of each tag that need not be covered, by key: shortcuts show no others."""
         return {
-            tag.key: (dimension.key, group)
+            tag.key: group
             for dimension in self.dimensions
             for group in dimension.groups
             if not group.is_sensitive

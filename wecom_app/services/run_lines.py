@@ -16,7 +16,7 @@ ABOUT_TAGS = ("tag_gone",)
 @dataclass(frozen=True)
 class TagName:
     name: str
-    dimension: str
+    tone: str
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _names(session: Session, items: Sequence[SyncRunItem]) -> _Names:
     gone = {int(item.subject) for item in items if item.kind in ABOUT_TAGS}
     tag_ids = gone.union(*(_tag_ids(item) for item in items))
     tags = (
-        select(Tag.id, Tag.name, TagGroup.name.label("group"), TagGroup.dimension)
+        select(Tag.id, Tag.name, TagGroup.name.label("group"), TagGroup.tone)
         .join(TagGroup, TagGroup.id == Tag.group_id)
         .where(Tag.id.in_(tag_ids))
     )
@@ -122,7 +122,7 @@ def _line(
         external_userid=external_userid,
         customer=customer,
         member=member,
-        tags=tuple(TagName(tag.name, tag.dimension) for tag in tags),
+        tags=tuple(TagName(tag.name, tag.tone) for tag in tags),
         group=group,
         customers=holders,
         reason=item.detail.get("reason", ""),

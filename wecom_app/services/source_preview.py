@@ -8,9 +8,11 @@ from math import ceil
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, true
 from sqlalchemy.orm import Session
 
-from wecom_app.models import Channel, Relation
+from wecom_app.domain.vocabulary import SOURCE_DIMENSION
+from wecom_app.models import Channel, Relation, Tag, TagGroup
 from wecom_app.services import back_tagging, source_origins, sources
 from wecom_app.services.back_tagging import Plan
+from wecom_app.services.run_lines import TagName
 from wecom_app.services.source_origins import BEFORE_GO_LIVE, CHANNEL_ID, HAS_STATE, IS_HANDED_OVER, UNREAD, WAY, Origin
 from wecom_app.services.wecom_status import WeComStatus, push_time_s
 
@@ -24,10 +26,14 @@ class Share:
 
     kind: str
     name: str
-    tags: tuple[str, ...]
+    chips: tuple[TagName, ...]
     relations: int
     customers: int
     calls: int
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return tuple(tag.name for tag in self.chips)
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,9 @@ def _count(session: Session, condition: ColumnElement[bool]) -> int:
 def _share(session: Session, origin: Origin, places: Counter[Place]) -> Share:
     name, kind, tag_ids = _named(session, origin)
     given = back_tagging.plan(session, tag_ids)
-    tags = [given.facts.tags[tag_id].name for tag_id in tag_ids]
+    tags = _tags(session, tag_ids)
+    if not tags and kind != "channel":
+        tags = [TagName(name, SOURCE_DIMENSION)]
     customers, calls = 0, 0
     # A source tag is made on first use: until then everybody of that origin wants it.
     wanting = [and_(*back_tagging.wanting(given, tag_id)) for tag_id in tag_ids]
@@ -84,7 +92,12 @@ def _share(session: Session, origin: Origin, places: Counter[Place]) -> Share:
         people = people.where(_is_of(origin, places), or_(*wanting) if wanting else true())
         customers = session.execute(select(func.count()).select_from(people.subquery())).scalar_one()
         calls = _calls(session, given, people)
-    return Share(kind, name, tuple(tags or ([name] if kind != "channel" else [])), places.total(), customers, calls)
+    return Share(kind, name, tuple(tags), places.total(), customers, calls)
+
+
+def _tags(session: Session, tag_ids: Sequence[int]) -> list[TagName]:
+    query = select(Tag.name, TagGroup.tone).join(TagGroup, TagGroup.id == Tag.group_id).where(Tag.id.in_(tag_ids))
+    return [TagName(row.name, row.tone) for row in session.execute(query.order_by(Tag.id))]
 
 
 def _named(session: Session, origin: Origin) -> tuple[str, str, Sequence[int]]:

@@ -26,7 +26,6 @@ FIRST_DIMENSION = "journey"
 @dataclass(frozen=True)
 class Choice:
     tag: SheetTag
-    dimension: str
     group: SheetGroup
     reason: str
     """Why it is offered; empty where only because the library has it."""
@@ -56,7 +55,7 @@ def choices(sheet: Sheet) -> tuple[Choice, ...]:
     found: dict[str, Choice] = {}
     for tag, reason in _in_order(sheet):
         if tag.key in places and not tag.is_held and len(found) < MOST_CHOICES:
-            found.setdefault(tag.key, Choice(tag, *places[tag.key], reason))
+            found.setdefault(tag.key, Choice(tag, places[tag.key], reason))
     return tuple(found.values())
 
 

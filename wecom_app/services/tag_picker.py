@@ -19,7 +19,7 @@ class PickTag:
     key: str
     name: str
     group: str
-    dimension: str
+    tone: str
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,6 @@ class PickGroup:
     """The tags of one group that were found."""
 
     name: str
-    dimension: str
     dimension_name: str
     tags: tuple[PickTag, ...]
 
@@ -49,16 +48,16 @@ def find(session: Session, slugify: Slugify, q: str) -> Found:
         count += 1
         if count > MOST:
             break
-        pick = PickTag(tag.key, tag.name, group.name, group.dimension)
+        pick = PickTag(tag.key, tag.name, group.name, group.tone)
         groups.setdefault(group.id, (group, dimension_name, []))[2].append(pick)
-    found = tuple(PickGroup(group.name, group.dimension, name, tuple(tags)) for group, name, tags in groups.values())
+    found = tuple(PickGroup(group.name, name, tuple(tags)) for group, name, tags in groups.values())
     return Found(found, has_more=count > MOST)
 
 
 def by_keys(session: Session, keys: Sequence[str]) -> dict[str, PickTag]:
     """Return the tags with these keys, archived or not, by key."""
     query = select(Tag, TagGroup).join(TagGroup, TagGroup.id == Tag.group_id).where(Tag.key.in_(keys))
-    return {tag.key: PickTag(tag.key, tag.name, group.name, group.dimension) for tag, group in session.execute(query)}
+    return {tag.key: PickTag(tag.key, tag.name, group.name, group.tone) for tag, group in session.execute(query)}
 
 
 def _matches(tag: Tag, group: TagGroup, slugify: Slugify, wanted: str) -> bool:

@@ -10,6 +10,7 @@ from wecom_app.domain.definitions import Policy, canonical
 from wecom_app.domain.keys import is_key, make_key, stem
 from wecom_app.domain.vocabulary import (
     PUSHED,
+    SOURCE_DIMENSION,
     SOURCE_GROUP_KEY,
     SOURCE_GROUP_NAME,
     Colour,
@@ -160,7 +161,7 @@ def _adopt_source_group(session: Session, context: Context) -> TagGroup:
     ).scalar_one_or_none()
     if standing is not None:
         return standing
-    draft = GroupDraft(SOURCE_GROUP_NAME, "basic_info", key=SOURCE_GROUP_KEY)
+    draft = GroupDraft(SOURCE_GROUP_NAME, SOURCE_DIMENSION, key=SOURCE_GROUP_KEY)
     return create_group(session, context, draft)
 
 
