@@ -99,30 +99,6 @@ def test_a_group_renamed_on_both_sides_follows_its_own_policy(company: Company) 
     assert rows(company) == [("name", "group", "喜好", ("喜好",), ("偏好",), "ours")]
 
 
-def test_orders_follow_the_policy_without_a_word(company: Company) -> None:
-    keys = company.make_tags("一", "二", "三")
-    group = set_policy(company, "ours")
-    call(company, "PUT", f"/tag-groups/{group}/order", {"keys": [keys[2], keys[1], keys[0]]})
-    company.simulator.act("admin", "tag_rename", group="兴趣", tag="一", order=8)
-    company.settle_later(30)
-
-    assert (names_there(company), rows(company)) == (["三", "二", "一"], [])
-
-
-def test_where_a_person_is_asked_orders_have_a_row_too(company: Company) -> None:
-    keys = company.make_tags("一", "二", "三")
-    group = set_policy(company, "ask")
-    call(company, "PUT", f"/tag-groups/{group}/order", {"keys": [keys[2], keys[1], keys[0]]})
-    company.simulator.act("admin", "tag_rename", group="兴趣", tag="一", order=8)
-    company.settle_later(30)
-    assert rows(company) == [("order", "tag", "一", ("1",), ("8",), None)]
-
-    settle_row(company, open_row(company), "ours")
-    company.settle_later(30)
-
-    assert names_there(company) == ["三", "二", "一"]
-
-
 @pytest.mark.both
 def test_two_names_that_changed_places_between_two_looks_do_not_collide(company: Company) -> None:
     one, two = company.make_tags("甲", "乙")

@@ -78,6 +78,4 @@ def lines(session: Session, views: Sequence[ConflictView]) -> list[ConflictLine]
 def _side(view: ConflictView, values: Sequence[str], names: Mapping[str, TagName]) -> Side:
     if view.subject == "mark":
         return Side(tags=tuple(names[key] for key in values if key in names))
-    if view.kind == "order" and values:
-        return Side(words=f"排序值 {values[0]}")
     return Side(words="、".join(values))

@@ -34,8 +34,8 @@ class ConflictView:
     """A disagreement.
 
     `subject` is what it is about. mark: a tag on a customer, where `ours` are the tags that we wanted and `theirs`
-    those that WeCom showed, by key. tag or group: the library, where `ours` and `theirs` are the names or orders;
-    after a deletion at WeCom `theirs` is empty and `uses` says what here relies on it.
+    those that WeCom showed, by key. tag or group: the library, where `ours` and `theirs` are the names, of an order
+    those of all tags in it; after a deletion at WeCom `theirs` is empty and `uses` says what here relies on it.
     """
 
     id: int

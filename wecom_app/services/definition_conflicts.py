@@ -3,7 +3,7 @@
 Noted by `library_merge` and `library_deletions`; a person's word on them comes through `conflicts.settle`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,8 @@ from wecom_app.services.ports import JobQueue
 
 Definition = Tag | TagGroup
 USE_WORDS = {"channel": "渠道活码", "content": "内容", "bot": "机器人"}
+NUMBERS = "numbers"
+"""Key in a row's `theirs`: where WeCom puts each tag of a group."""
 MAX_ALIASES = 20
 """As many as `library_edits` lets people write; the oldest goes."""
 
@@ -32,20 +34,25 @@ def note(
     one: Definition,
     kind: Dispute,
     *,
-    ours: str | int | None,
-    theirs: str | int | None,
+    ours: str | Sequence[str] | None,
+    theirs: str | Sequence[str] | None,
     resolution: str | None,
     now: datetime,
     uses: Sequence[str] = (),
+    numbers: Mapping[int, int] | None = None,
 ) -> None:
-    """Write a disagreement down; without `resolution` it waits for a person, once however often it is seen."""
+    """Write a disagreement down; without `resolution` it waits for a person, once however often it is seen.
+
+    Of an order it holds names, and the `numbers` that WeCom shows, by tag.
+    """
     row = open_row(session, one, kind)
     if row is None:
         row = SyncConflict(kind=kind.value, created_at=now)
         row.group_id, row.tag_id = (one.id, None) if isinstance(one, TagGroup) else (None, one.id)
         session.add(row)
     row.ours = {"value": ours, **({"uses": list(uses)} if uses else {})}
-    row.theirs = {"value": theirs}
+    shown = {} if numbers is None else {NUMBERS: {str(tag_id): number for tag_id, number in numbers.items()}}
+    row.theirs = {"value": theirs, **shown}
     row.state = "open" if resolution is None else "settled"
     row.resolution, row.settled_at = resolution, None if resolution is None else now
 
@@ -84,38 +91,40 @@ def settle(session: Session, queue: JobQueue, conflict: SyncConflict, *, take_th
         return None if take_theirs else library_recreation.request_again(session, queue, one)
     if one.gone_at is not None:
         return "gone"
-    if take_theirs:
-        refusal = _take(session, one, Dispute(conflict.kind), conflict.theirs["value"])
-        if refusal is not None:
-            return refusal
+    if conflict.kind == Dispute.ORDER:
+        _settle_order(session, conflict, take_theirs=take_theirs)
+    elif take_theirs and is_name_held(session, one, conflict.theirs["value"]):
+        return "taken"
     else:
-        _keep(one, Dispute(conflict.kind), conflict.theirs["value"])
-    one.tries, one.blocked, one.blocked_by = 0, None, None
-    one.touched_seq = sequence.draw(session)
-    one.version += 1
+        _settle_name(one, conflict.theirs["value"], take_theirs=take_theirs)
+        _touch(session, one)
     session.flush()
     taxonomy.enqueue_push(session, queue, one.id if isinstance(one, TagGroup) else one.group_id)
     return None
 
 
-def _take(session: Session, one: Definition, kind: Dispute, theirs: Any) -> str | None:
-    if kind is Dispute.ORDER:
-        one.position = one.base_order = int(theirs)
-        return None
-    if is_name_held(session, one, theirs):
-        return "taken"
-    keep_alias(one, one.name)
-    one.name = one.base_name = theirs
-    return None
+def _settle_order(session: Session, conflict: SyncConflict, *, take_theirs: bool) -> None:
+    """What WeCom shows is the last agreed order now: ours, or the only change."""
+    numbers = {int(tag_id): number for tag_id, number in conflict.theirs.get(NUMBERS, {}).items()}
+    for tag in session.scalars(select(Tag).where(Tag.id.in_(numbers), Tag.gone_at.is_(None)).order_by(Tag.id)):
+        tag.base_order, tag.sent_order = numbers[tag.id], None
+        if take_theirs:
+            tag.position = numbers[tag.id]
+        _touch(session, tag)
 
 
-def _keep(one: Definition, kind: Dispute, theirs: Any) -> None:
-    """What WeCom shows is the last agreed state now, so that ours is the only change."""
-    if kind is Dispute.ORDER:
-        one.base_order, one.sent_order = int(theirs), None
-        return
-    keep_alias(one, theirs)
+def _settle_name(one: Definition, theirs: str, *, take_theirs: bool) -> None:
+    """What WeCom shows is the last agreed name now: ours, or the only change."""
+    keep_alias(one, one.name if take_theirs else theirs)
+    if take_theirs:
+        one.name = theirs
     one.base_name, one.sent_name = theirs, None
+
+
+def _touch(session: Session, one: Definition) -> None:
+    one.tries, one.blocked, one.blocked_by = 0, None, None
+    one.touched_seq = sequence.draw(session)
+    one.version += 1
 
 
 def is_name_held(session: Session, one: Definition, name: str) -> bool:
@@ -138,6 +147,8 @@ def keep_alias(one: Definition, name: str) -> None:
 
 def _words(side: dict[str, Any]) -> tuple[str, ...]:
     value = side.get("value")
+    if isinstance(value, list):
+        return tuple(value)
     return () if value is None else (str(value),)
 
 

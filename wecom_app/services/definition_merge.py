@@ -4,50 +4,22 @@ Called by `library_merge`. Neighbours are all live groups, or the live tags of o
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.definitions import Dispute, Policy, Sides, Step, canonical, decide
-from wecom_app.domain.vocabulary import PUSHED, Mirror, Owner
+from wecom_app.domain.vocabulary import Owner
 from wecom_app.models import TagGroup
-from wecom_app.services import definition_conflicts
+from wecom_app.services import definition_conflicts, definition_orders
 from wecom_app.services.definition_conflicts import Definition
+from wecom_app.services.definition_entries import TAKING, TELLING, Entry
 
-TAKING = (Step.TAKE, Step.YIELD)
-TELLING = (Step.PUSH, Step.INSIST)
 ASKING = "ask"
 ASK_WORDS = {True: "两边都改了名称，等人处理", False: "两边都改了顺序，等人处理"}
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass
-class Entry:
-    """A group or tag with what WeCom shows of it; `merge` fills in what follows for its name and its order."""
-
-    one: Definition
-    group: TagGroup
-    name: str
-    order: int
-    name_step: Step = Step.AGREED
-    order_step: Step = Step.AGREED
-    is_held: bool = False
-    """Whether a neighbour keeps the name from being taken over now."""
-
-    @property
-    def final(self) -> str:
-        """The name after the merge."""
-        return self.name if self.name_step in TAKING and not self.is_held else self.one.name
-
-    @property
-    def leads(self) -> Policy | None:
-        """The side that alone may change it."""
-        if self.one.owner == Owner.FOREIGN or self.group.mirror not in PUSHED:
-            return Policy.WECOM
-        return Policy.OURS if self.group.mirror == Mirror.PUSH else None
 
 
 def merge(
@@ -63,12 +35,10 @@ def merge(
         one, policy = entry.one, Policy(entry.group.conflict_policy)
         sides = Sides(one.name, entry.name, one.base_name, one.sent_name)
         entry.name_step = decide(sides, policy, leads=entry.leads)
-        orders = Sides(one.position, entry.order, one.base_order, one.sent_order)
-        entry.order_step = decide(orders, policy, leads=entry.leads)
     _part(entries, live)
     _write_names(session, entries, now)
+    definition_orders.merge(session, shown, live, seq=seq, now=now)
     for entry in entries:
-        _write_order(session, entry, now)
         _mark(entry)
     for entry, state in zip(entries, before, strict=True):
         if _state(entry.one) != state:
@@ -169,25 +139,12 @@ def _write_name(session: Session, entry: Entry, ours: str, now: datetime) -> Non
         one.base_name, one.sent_name = one.name if step is Step.AGREED else theirs, None
 
 
-def _write_order(session: Session, entry: Entry, now: datetime) -> None:
-    """Orders follow the policy without a word; only where a person is to decide there is a row."""
-    one, step, theirs = entry.one, entry.order_step, entry.order
-    if step is Step.ASK:
-        _note(session, one, Dispute.ORDER, one.position, theirs, None, now)
-        return
-    definition_conflicts.close(session, one, Dispute.ORDER, now)
-    if step in TAKING:
-        one.position = theirs
-    if step is not Step.PUSH or theirs != one.base_order:
-        one.base_order, one.sent_order = theirs, None
-
-
 def _note(
     session: Session,
     one: Definition,
     kind: Dispute,
-    ours: str | int,
-    theirs: str | int,
+    ours: str,
+    theirs: str,
     resolution: str | None,
     now: datetime,
 ) -> None:

@@ -25,7 +25,7 @@ from wecom_app.services import (
     taxonomy,
 )
 from wecom_app.services.context import Context
-from wecom_app.services.definition_merge import Entry
+from wecom_app.services.definition_entries import Entry
 from wecom_app.services.library_merge import Listing
 from wecom_app.services.ports import ContactDetails, CorpTagGroup, JobArgs
 from wecom_app.services.runtime import Runtime
@@ -149,6 +149,7 @@ def bury(session: Session, given: Context, tag_ids: Sequence[int]) -> None:
         session.flush()
         if not _has_tags_there(session, group_id):
             group.wecom_group_id = group.base_name = group.base_order = group.sent_name = group.sent_order = None
+            definition_conflicts.close(session, group, Dispute.ORDER, given.now)
     session.flush()
     cells.close_where(
         session, TagOperation.tag_id.in_(tag_ids), state="void", reason="标签已在企业微信中删除", now=given.now

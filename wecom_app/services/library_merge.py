@@ -16,7 +16,7 @@ from wecom_app.domain.vocabulary import Mirror, Owner, Scope, Selection
 from wecom_app.models import Tag, TagGroup
 from wecom_app.services import definition_merge, library_release, taxonomy
 from wecom_app.services.context import Context
-from wecom_app.services.definition_merge import Entry
+from wecom_app.services.definition_entries import Entry
 from wecom_app.services.ports import CorpTag, CorpTagGroup
 
 DEFAULT_DIMENSION = "basic_info"

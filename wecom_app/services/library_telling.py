@@ -17,7 +17,7 @@ from wecom_app.errors import AppError, WeComRejected, WeComTagGone, WeComUnavail
 from wecom_app.models import Tag, TagGroup
 from wecom_app.services import definition_conflicts, sequence
 from wecom_app.services.definition_conflicts import Definition
-from wecom_app.services.definition_merge import TELLING, Entry
+from wecom_app.services.definition_entries import TELLING, Entry
 from wecom_app.services.runtime import Runtime
 
 EDIT = "externalcontact/edit_corp_tag"
