@@ -61,13 +61,18 @@ def _by_hand(_ref: str | None, evidence: Mapping[str, Any], name_of: NameOf) -> 
 
 def _in_wecom(_ref: str | None, evidence: Mapping[str, Any], name_of: NameOf) -> str:
     userid = _text(evidence, "userid")
-    return f"{name_of(userid) if userid else '成员'}在企业微信中打标"
+    return f"{name_of(userid) if userid else '成员'}在企业微信中打标{_as_merged(evidence)}"
 
 
 def _linked(_ref: str | None, evidence: Mapping[str, Any], name_of: NameOf) -> str:
     userid = _text(evidence, "userid")
     whose = f"（{name_of(userid)}的好友关系上）" if userid else ""
-    return f"首次同步时企业微信里已有这个标签{whose}，打标人未知"
+    return f"首次同步时企业微信里已有这个标签{whose}{_as_merged(evidence)}，打标人未知"
+
+
+def _as_merged(evidence: Mapping[str, Any]) -> str:
+    merged = _text(evidence, "merged_tag")
+    return f"（打的是已合并的「{merged}」）" if merged else ""
 
 
 def _by_channel(_ref: str | None, evidence: Mapping[str, Any], _name_of: NameOf) -> str:

@@ -1,7 +1,7 @@
 """The units of one relation as a look meets them: truth rows, cells, and what WeCom showed of each."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,8 @@ from wecom_app.domain.vocabulary import Mirror, SourceKind
 from wecom_app.models import CustomerTag, Relation, Tag, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL
 from wecom_app.prepared import Prepared
-from wecom_app.services.tag_units import TagFacts, UnitKey, load_facts
+from wecom_app.services import successors
+from wecom_app.services.tag_units import ROWS, TagFact, TagFacts, UnitKey, load_facts
 
 Row = dict[str, Any]
 TABLE = CustomerTag.__table__
@@ -47,10 +48,23 @@ class LookUnit:
     truth: dict[int, Row] = field(default_factory=dict)
     cells: dict[int, Row] = field(default_factory=dict)
     observed: set[int] = field(default_factory=set)
+    read: list[tuple[int, TagFact]] = field(default_factory=list)
+    """Tags that count as put on since one that was merged into them was, each with that one."""
+    unread: set[int] = field(default_factory=set)
+    """Tags that were seen and count as another that they were merged into."""
 
     def tag_ids(self) -> list[int]:
         """Return every tag that has a row or was seen, in order of id."""
-        return sorted({*self.truth, *self.cells, *self.observed})
+        return sorted({*self.truth, *self.cells, *self.observed, *self.heirs})
+
+    @property
+    def meant(self) -> frozenset[int]:
+        """What the look says of the unit, as opposed to what stands there."""
+        return frozenset(self.observed - self.unread | self.heirs)
+
+    @property
+    def heirs(self) -> set[int]:
+        return {heir for heir, _ in self.read}
 
     @property
     def wanted(self) -> frozenset[int]:
@@ -78,7 +92,12 @@ class LookUnit:
     def cell_states(self, relation: RelationState) -> dict[int, Cell]:
         """Return what is known of each tag; one without a row was absent at the last look."""
         unseen = Cell() if relation.first_look else Cell(base=False, seen_seq=relation.seen_seq)
-        return {tag_id: _cell(self.cells[tag_id]) if tag_id in self.cells else unseen for tag_id in self.tag_ids()}
+        states = {tag_id: _cell(self.cells[tag_id]) if tag_id in self.cells else unseen for tag_id in self.tag_ids()}
+        for heir in self.heirs:
+            # Whether or not it stood there: putting the merged one on was an act of its own.
+            base = None if states[heir].base is None else False
+            states[heir] = replace(states[heir], base=base, sent=None)
+        return states
 
 
 def relation_state(relation: Relation) -> RelationState:
@@ -110,11 +129,54 @@ def load_many(
     """Return the units of several relations, by relation id; of each what was seen on it."""
     rows = _rows(session, [relation for relation, _ in shown], left_out)
     tag_ids = {row["tag_id"] for found in rows.values() for row in found}
-    facts = load_facts(session, tag_ids.union(*(observed for _, observed in shown)))
-    return {
+    tag_ids.update(*(observed for _, observed in shown))
+    facts = load_facts(session, tag_ids)
+    merged = {tag_id: tag.merged_into for tag_id, tag in facts.tags.items() if tag.merged_into and not tag.gone}
+    seen = {tag_id: key for tag_id, key in merged.items() if any(tag_id in observed for _, observed in shown)}
+    heirs = {tag_id: heir.id for tag_id, heir in successors.of(session, seen).items()} if seen else {}
+    if heirs:
+        facts = load_facts(session, tag_ids.union(heirs.values()))
+        _add_local_rows(session, rows, shown, facts, heirs)
+    units = {
         relation.id: _units_of(relation, observed, rows.get(relation.customer_id, ()), facts)
         for relation, observed in shown
     }
+    for relation, observed in shown if heirs else ():
+        _read_merged(units[relation.id], facts, relation, {tag_id: heirs[tag_id] for tag_id in observed & heirs.keys()})
+    return units
+
+
+def _add_local_rows(
+    session: Session,
+    rows: dict[int, list[Row]],
+    shown: Sequence[tuple[Relation, set[int]]],
+    facts: TagFacts,
+    heirs: Mapping[int, int],
+) -> None:
+    """Read the truth of heirs that WeCom has not got, which looks have no use for otherwise."""
+    groups = {facts.tags[tag_id].group_id for tag_id in heirs.values() if facts.tags[tag_id].mirror == Mirror.NONE}
+    tag_ids = [tag_id for tag_id, fact in facts.tags.items() if fact.group_id in groups]
+    values = {"customer_ids": sorted({relation.customer_id for relation, _ in shown}), "tag_ids": tag_ids}
+    for row in ROWS.mappings(session, values) if tag_ids else ():
+        rows.setdefault(row["customer_id"], []).append(dict(row))
+
+
+def _read_merged(units: dict[UnitKey, LookUnit], facts: TagFacts, relation: Relation, heirs: Mapping[int, int]) -> None:
+    """Let a tag that a member put on count as the one that it was merged into."""
+    for tag_id, heir in heirs.items():
+        own = _unit(units, facts, relation, tag_id)
+        if own.mirror is Mirror.TWO_WAY and _is_new(own, tag_id, relation):
+            own.unread.add(tag_id)
+            _unit(units, facts, relation, heir).read.append((heir, facts.tags[tag_id]))
+
+
+def _is_new(unit: LookUnit, tag_id: int, relation: Relation) -> bool:
+    """Return whether somebody put the tag on since the last look; what a parting left is nobody's act."""
+    cell = unit.cells.get(tag_id)
+    if cell is not None and (cell["base"] or cell["sent"] in (1, 2)):
+        return False
+    is_first = relation.seen_seq <= relation.life_seq or (cell is not None and cell["base"] is None)
+    return not (is_first and unit.truth and tag_id in relation.parted)
 
 
 def _rows(session: Session, relations: Sequence[Relation], left_out: frozenset[int]) -> dict[int, list[Row]]:
@@ -135,7 +197,8 @@ def _units_of(
 ) -> dict[UnitKey, LookUnit]:
     units: dict[UnitKey, LookUnit] = {}
     for tag_id in observed:
-        if facts.tags[tag_id].mirror != Mirror.NONE:
+        tag = facts.tags[tag_id]
+        if tag.mirror != Mirror.NONE and not tag.gone:
             _unit(units, facts, relation, tag_id).observed.add(tag_id)
     for row in rows:
         if row["relation_id"] not in (relation.id, CUSTOMER_LEVEL):

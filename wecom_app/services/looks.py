@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from wecom_app.domain.merge import Look, Merge, merge
 from wecom_app.domain.tagging import Source
-from wecom_app.domain.vocabulary import PUSHED, SourceKind
+from wecom_app.domain.vocabulary import PUSHED, Mirror, SourceKind
 from wecom_app.models import CustomerTag, Relation, Staff, SyncConflict, Tag, TagGroup, TagOperation
 from wecom_app.services import cells, conflict_closing, look_units, pushes, run_items, sequence, tagging
 from wecom_app.services.history import Act
@@ -78,10 +78,22 @@ def apply_look(
 def merge_units(units: Units, relation: Relation, look: Look) -> dict[UnitKey, Merge]:
     """Return what the look means for each unit of one relation; what each unit showed stands in the unit."""
     state = look_units.relation_state(relation)
-    return {
-        key: merge(unit.truth_state(), unit.cell_states(state), state, replace(look, observed=frozenset(unit.observed)))
+    merges = {
+        key: merge(unit.truth_state(), unit.cell_states(state), state, replace(look, observed=unit.meant))
         for key, unit in units.items()
     }
+    return _together(units, merges)
+
+
+def _together(units: Units, merges: dict[UnitKey, Merge]) -> dict[UnitKey, Merge]:
+    """Skip a merged tag and the one that it counts as together: an edit counts once, or is looked at again."""
+    for key, unit in units.items():
+        for _, merged in unit.read:
+            pair = [key, *(other for other, its in units.items() if merged.id in its.unread)]
+            skipped = next((reason for one in pair if (reason := merges[one].skipped) is not None), None)
+            if skipped is not None:
+                merges |= dict.fromkeys(pair, Merge(skipped=skipped))
+    return merges
 
 
 def suspects_of(units: Units) -> frozenset[int]:
@@ -153,11 +165,16 @@ def changes_for(relation: Relation, unit: LookUnit, found: Merge, userid: str) -
             tag_id,
             add,
             source,
-            dict(evidence),
+            evidence | _as_merged(unit, tag_id),
             unit.key.relation_id,
         )
         for tag_id, add in wishes
     ]
+
+
+def _as_merged(unit: LookUnit, tag_id: int) -> dict[str, str]:
+    names = sorted(merged.name for heir, merged in unit.read if heir == tag_id)
+    return {"merged_tag": "、".join(names)} if names else {}
 
 
 def conflict_rows(relation: Relation, units: Units, merges: Merges, now: datetime) -> list[dict[str, Any]]:
@@ -201,7 +218,8 @@ def settle(
     open_wishes: list[dict[str, Any]] = []
     for relation, units in looked_at:
         agreed: list[int] = []
-        for unit in units:
+        # What a merged tag counts as may stand here alone.
+        for unit in (one for one in units if one.mirror is not Mirror.NONE):
             for tag_id in unit.tag_ids():
                 row = _settled(unit, relation, tag_id, seen, now)
                 rows.append(row)

@@ -29,6 +29,7 @@ FACTS = Prepared(
         and_(Tag.lifecycle == "active", TagGroup.lifecycle == "active"),
         func.coalesce(Tag.ttl_days, TagGroup.ttl_days),
         Tag.replaced_by,
+        Tag.merged_into,
     )
     .join(TagGroup, TagGroup.id == Tag.group_id)
     .where(
@@ -73,6 +74,7 @@ class TagFact:
     """Whether customers still get it: neither it nor its group is a draft or deprecated."""
     ttl_days: int | None = None
     replaced_by: str | None = None
+    merged_into: str | None = None
 
     @property
     def is_pushed(self) -> bool:

@@ -16,7 +16,7 @@ from wecom_app.domain.vocabulary import Scope, SourceKind
 from wecom_app.errors import InvalidInput
 from wecom_app.models import CustomerTag, Tag, TagClaim, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL
-from wecom_app.services import cells, customers, history, sequence, tag_units, unit_moves
+from wecom_app.services import cells, customers, history, sequence, successors, tag_units, unit_moves
 from wecom_app.services.history import Act, Kept
 from wecom_app.services.ports import JobQueue
 from wecom_app.services.tag_units import TagFacts, UnitKey, UnitRows
@@ -125,7 +125,7 @@ def apply(
     facts = tag_units.load_facts(session, {tag_id for change in changes for tag_id in change.tag_ids})
     for change in changes:
         if isinstance(change, TagChange):
-            _check(change, facts)
+            _check(session, change, facts)
     units = tag_units.load(session, customer_ids, facts)
     if _let_expire(units, now):
         _write(session, units, EXPIRY, facts, queue=queue, now=now, expired=True)
@@ -215,11 +215,14 @@ def _write(
     return change_set_id
 
 
-def _check(change: TagChange, facts: TagFacts) -> None:
+def _check(session: Session, change: TagChange, facts: TagFacts) -> None:
     tag = facts.tags.get(change.tag_id)
     if tag is None:
         raise InvalidInput("没有这个标签")
     is_observed = change.source.kind in OBSERVED
+    if change.add and not tag.live and tag.merged_into is not None and not is_observed:
+        heir = successors.of(session, {tag.id: tag.merged_into}).get(tag.id)
+        raise InvalidInput(f"标签「{tag.name}」已合并" + (f"，请改用 {heir.key}" if heir else "，不能再打"))
     if change.add and not tag.live and (tag.gone or not is_observed):
         raise InvalidInput(f"标签「{tag.name}」已停用，不能再打")
     if change.add and not tag.assignable and not is_observed:

@@ -23,6 +23,7 @@ from wecom_app.domain.vocabulary import (
 )
 from wecom_app.errors import InvalidInput, NameTaken, NotFound
 from wecom_app.models import Tag, TagDimension, TagGroup
+from wecom_app.services import successors
 from wecom_app.services.context import Context
 from wecom_app.services.ports import JobQueue
 
@@ -227,7 +228,9 @@ def find_tags(session: Session, keys: Sequence[str]) -> dict[str, Tag]:
     found = {tag.key: tag for tag in rows}
     missing = sorted(set(keys) - set(found))
     if missing:
-        raise InvalidInput(f"没有这些标签：{'、'.join(missing)}", details={"tags": missing})
+        instead = successors.instead_of(session, missing)
+        told = [f"{key}（已合并，请改用 {instead[key]}）" if key in instead else key for key in missing]
+        raise InvalidInput(f"没有这些标签：{'、'.join(told)}", details={"tags": missing})
     return found
 
 
