@@ -15,6 +15,7 @@ from wecom_app.services.taxonomy import GroupDraft
 
 GROUP: dict[str, Any] = {"name": "意向", "dimension": "behaviour"}
 CHANNEL: dict[str, Any] = {"name": "海报", "source": "门店", "staff": ["zhang"]}
+SCHEDULE: dict[str, Any] = {"kind": "library", "name": "午间", "cron": "20 12 * * *"}
 TAG: dict[str, Any] = {"name": "高", "group": "behaviour.xing_qu"}
 
 
@@ -86,6 +87,10 @@ WRONG: dict[str, tuple[str, Any, str]] = {
     "link to a script": ("/channels", link(url="javascript:alert(1)"), "welcome.attachments.0"),
     "link with a title of too many bytes": ("/channels", link(title="长" * 43), "welcome.attachments.0"),
     "link with a description of too many bytes": ("/channels", link(desc="长" * 171), "welcome.attachments.0"),
+    "channel with a number for yes or no": ("/channels", CHANNEL | {"exclusive": 0}, "exclusive"),
+    "channel with yes or no in quotes": ("/channels", CHANNEL | {"skip_verify": "true"}, "skip_verify"),
+    "schedule with a number in quotes": ("/schedules", SCHEDULE | {"jitter_s": "60"}, "jitter_s"),
+    "schedule with yes for a number": ("/schedules", SCHEDULE | {"misfire_grace_s": True}, "misfire_grace_s"),
     "edit with an unknown tag": ("/customers/{}/tags", {"add": ["no.such"]}, "tags"),
     "edit with a removal of an unknown tag": ("/customers/{}/tags", {"remove": ["no.such"]}, "tags"),
     "edit that adds and removes a tag": ("/customers/{}/tags", {"add": ["{tag}"], "remove": ["{tag}"]}, "tags"),
@@ -170,6 +175,25 @@ def test_a_wrong_request_is_refused_with_the_field_named(standing: Standing, cas
 
     assert any(name == field or name.startswith(f"{field}.") for name in details), details
     assert standing.counts() == before
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "words"),
+    [
+        (TAG | {"name": "长" * 31}, "name", "最多 30 个字"),
+        ({"group": "behaviour.xing_qu"}, "name", "缺少这一项"),
+        (TAG | {"name": 7}, "name", "要是文字"),
+        (TAG | {"id": 1}, "id", "不认识这一项"),
+    ],
+)
+def test_each_wrong_field_is_told_in_chinese(standing: Standing, body: Any, field: str, words: str) -> None:
+    assert standing.ask("/tags", body).get_json()["details"] == {field: words}
+
+
+def test_a_choice_that_there_is_not_is_told_with_those_there_are(standing: Standing) -> None:
+    answer = standing.ask("/tag-groups", GROUP | {"selection": "some"}).get_json()
+
+    assert answer["details"] == {"selection": "只能是 single、multi"}
 
 
 @pytest.mark.parametrize("case", BODIES)

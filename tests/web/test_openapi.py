@@ -65,6 +65,21 @@ def test_every_schema_is_valid_json_schema(document: Any) -> None:
         Draft202012Validator.check_schema(schema)
 
 
+def test_every_default_is_a_value_that_its_schema_allows(document: Any) -> None:
+    fields = [field for properties in every(document, "properties") for field in properties.values()]
+    described = [field for field in [*fields, *every(document["paths"], "schema")] if "default" in field]
+
+    assert len(described) > 20
+    for field in described:
+        validator(document, field).validate(field["default"])
+
+
+def test_a_query_that_an_operation_cannot_do_without_is_described_as_required(document: Any) -> None:
+    (cron, zone) = operations(document)[("GET", f"{PREFIX}/schedules/preview")]["parameters"]
+
+    assert (cron["name"], cron.get("required"), zone.get("required")) == ("cron", True, None)
+
+
 def test_every_address_of_the_api_is_described(standing_company: Company, document: Any) -> None:
     served = {
         (method, rule.rule.replace("<int:", "<").replace("<", "{").replace(">", "}"))

@@ -18,7 +18,7 @@ from wecom_app.errors import AppError, Conflict, InvalidInput, NotAllowed, NotFo
 from wecom_app.services import accounts
 from wecom_app.services.accounts import Caller, KeyScope, StoredAnswer
 from wecom_app.services.runtime import Runtime
-from wecom_app.web.incoming import can_be_stored, json_of, validated
+from wecom_app.web.incoming import can_be_stored, strictly, validated
 from wecom_app.web.state import runtime
 
 PREFIX = "/api/v1"
@@ -93,7 +93,7 @@ def serve(endpoint: Endpoint, **path: Any) -> Response:
         caller,
         path,
         validated(endpoint.query, request.args.to_dict()),
-        validated(endpoint.body, _json_body(endpoint)) if endpoint.body is not NoBody else None,
+        strictly(endpoint.body, _json_body(endpoint)) if endpoint.body is not NoBody else None,
     )
     if endpoint.returns is Binary:
         return _file(endpoint.view(call))
@@ -159,11 +159,9 @@ def _error_body(error: AppError) -> str:
     return json.dumps({**body, "request_id": g.request_id}, ensure_ascii=False)
 
 
-def _json_body(endpoint: Endpoint) -> Any:
+def _json_body(endpoint: Endpoint) -> bytes:
     data = request.get_data()
-    if endpoint.body_optional and not data.strip():
-        return {}
-    return json_of(data)
+    return b"{}" if endpoint.body_optional and not data.strip() else data
 
 
 def _file(found: Binary) -> Response:

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from wecom_app.version import __version__
-from wecom_app.web.api.endpoint import PREFIX, Binary, Endpoint, NoBody
+from wecom_app.web.api.endpoint import MAX_IDEMPOTENCY_KEY, PREFIX, Binary, Endpoint, NoBody
 
 PATH_TYPES = {"int": "integer", "": "string"}
 ERRORS = {
@@ -74,7 +74,11 @@ def _operation(endpoint: Endpoint, references: Any) -> dict[str, Any]:
         operation["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": endpoint.form}}}
     if endpoint.method == "POST":
         operation["parameters"].append(
-            {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 128}}
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "schema": {"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY},
+            }
         )
     return operation
 
@@ -97,5 +101,9 @@ def _path_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
 
 
 def _query_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
-    properties = endpoint.query.model_json_schema().get("properties", {})
-    return [{"name": name, "in": "query", "schema": schema} for name, schema in properties.items()]
+    schema = endpoint.query.model_json_schema()
+    required = schema.get("required", ())
+    return [
+        {"name": name, "in": "query", **({"required": True} if name in required else {}), "schema": described}
+        for name, described in schema.get("properties", {}).items()
+    ]

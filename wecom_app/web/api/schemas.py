@@ -34,6 +34,17 @@ class Given(BaseModel):
         return value
 
 
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for described in schema["properties"].values():
+        described.pop("default", None)
+
+
+class Patch(Given):
+    """Parent of bodies that change what they name; what stands in for the rest is no default."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+
 class PageQuery(BaseModel):
     """Paging: `cursor` is what the last page's `next_cursor` said."""
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from wecom_app.web.api.schemas import Given, Key, Moment, Name, PageQuery, Sync, Userid
+from wecom_app.web.api.schemas import Given, Key, Moment, Name, PageQuery, Patch, Sync, Userid
 
 MediaNumber = Annotated[int, Field(ge=1, lt=2**63)]
 Address = Annotated[str, Field(min_length=1, max_length=2048, pattern=r"^https?://")]
@@ -103,7 +103,7 @@ class ChannelIn(Given):
     state: State | None = None
 
 
-class ChannelPatch(Given):
+class ChannelPatch(Patch):
     """Only the fields given change; `state` is printed on the code and can only be repeated as it is."""
 
     name: ChannelTitle = ""

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from wecom_app.web.api.schemas import Given, Moment, PageQuery
+from wecom_app.web.api.schemas import Given, Moment, PageQuery, Patch
 
 Title = Annotated[str, Field(min_length=1, max_length=64)]
 Text = Annotated[str, Field(max_length=2000)]
@@ -43,7 +43,7 @@ class ContentIn(Given):
     rest_days: RestDays = 30
 
 
-class ContentPatch(Given):
+class ContentPatch(Patch):
     """Only the fields given change; `version` is the one that the change was made on."""
 
     version: Annotated[int, Field(ge=1, lt=2**31)]
