@@ -29,6 +29,22 @@ def dispute(company: Company, policy: str) -> str:
 
 
 @pytest.mark.both
+def test_a_second_group_of_one_name_in_wecom_keeps_nothing_else_out(company: Company) -> None:
+    """WeCom should not let it come to that; where it does, the first one stands here and everything else goes on."""
+    for group in ("兴趣", "爱好", "到店"):
+        company.simulator.act("admin", "group_create", group=group, names=[f"{group}甲"])
+    twin = company.simulator.world.tags.group_named("爱好")
+    assert twin is not None
+    twin.name = "兴趣"
+    company.settle()
+    library.pull(company.runtime, {})
+
+    groups = {group["name"]: group for group in company.get("/tag-groups")["items"]}
+    assert {"兴趣", "到店"} <= groups.keys()
+    assert [tag["name"] for tag in groups["兴趣"]["tags"]] == ["兴趣甲"]
+
+
+@pytest.mark.both
 def test_renamed_on_both_sides_wecom_wins_unless_told_otherwise_and_ours_stays_as_alias(company: Company) -> None:
     (key,) = company.make_tags("护肤")
     rename_here(company, key, "护肤品")

@@ -71,6 +71,26 @@ def test_many_deletions_at_once_are_held_and_touch_no_customer(company: Company)
         assert session.execute(select(Tag.id).where(Tag.gone_at.is_not(None))).all() == []
 
 
+def test_tags_that_are_gone_count_for_nothing_where_a_tenth_is_the_limit(company: Company) -> None:
+    company.make_tags(*[f"旧{number}" for number in range(220)], group="旧标签")
+    company.simulator.act("admin", "group_delete", group="旧标签")
+    company.settle()
+    with company.runtime.write() as session:
+        held = runs.unfinished(session, "library")
+        assert held is not None
+        runs.approve(session, company.runtime.queue, held.id, "admin")
+    company.settle()
+    company.make_tags(*[f"标签{number}" for number in range(21)])
+
+    company.simulator.act("admin", "group_delete", group="兴趣")
+    company.settle()
+
+    with company.runtime.read() as session:
+        held = runs.unfinished(session, "library")
+        assert held is not None
+        assert held.guard["deletions"]["tags"] == 21
+
+
 @pytest.mark.both
 def test_held_deletions_are_listed_and_happen_once_a_person_approves_them(company: Company) -> None:
     company.make_tags(*[f"标签{number}" for number in range(25)])

@@ -230,6 +230,29 @@ def test_a_rejected_run_ends_nothing(company: Company) -> None:
     assert set(states(company).values()) == {"active"}
 
 
+def test_marks_of_deleted_tags_count_for_nothing_where_a_tenth_is_the_limit(company: Company) -> None:
+    """They are frozen: however many there are, they make room for no removal."""
+    old = [f"旧{number}" for number in range(9)]
+    company.simulator.act("admin", "group_create", group="旧标签", names=old)
+    company.simulator.act("admin", "group_create", group="兴趣", names=["护肤"])
+    deafen(company)
+    customers = befriend(company, "zhang", 22)
+    for external_userid in customers:
+        mark(company, "zhang", external_userid, *old, group="旧标签")
+        mark(company, "zhang", external_userid, "护肤")
+    go_live(company)
+    pull(company)
+    company.simulator.act("admin", "group_delete", group="旧标签")
+    pull(company)
+    for external_userid in customers[:21]:
+        unmark(company, "zhang", external_userid, "护肤")
+
+    run = pull(company, seconds=30)
+
+    assert run.state == "held"
+    assert (run.guard["deletions"]["removals"], run.guard["deletions"]["marks"]) == (21, 22)
+
+
 @pytest.mark.both
 def test_a_wipe_of_marks_waits_for_a_person_and_can_be_undone_once_it_happened(company: Company) -> None:
     company.simulator.act("admin", "group_create", group="兴趣", names=["护肤"])

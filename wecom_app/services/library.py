@@ -247,7 +247,7 @@ def bury_approved(runtime: Runtime, args: JobArgs) -> None:
 def _within_guard(runtime: Runtime, count: int) -> bool:
     """Return whether so many tags may be buried without asking; not while a person is being asked about others."""
     with runtime.read() as session:
-        known = len(session.execute(select(Tag.id).where(Tag.wecom_tag_id.is_not(None))).all())
+        known = len(session.execute(select(Tag.id).where(Tag.wecom_tag_id.is_not(None), Tag.gone_at.is_(None))).all())
         asking = runs.unfinished(session, "library")
     return asking is None and runs.is_within(count, known)
 

@@ -50,7 +50,7 @@ def take_groups(session: Session, given: Context, listing: Listing, *, make: boo
     for standing in groups:
         group = known.get(standing.id) or _group_by_name(session, standing, listed)
         if group is None:
-            if make:
+            if make and not _is_name_held(session, standing):
                 _new_group(session, given, standing, seq)
             continue
         if group.mirror == Mirror.NONE:
@@ -114,6 +114,17 @@ def _group_by_name(session: Session, standing: CorpTagGroup, listed: frozenset[s
     return session.scalars(query.order_by(TagGroup.id).limit(1)).one_or_none()
 
 
+def _is_name_held(session: Session, standing: CorpTagGroup) -> bool:
+    """Return whether another group has the name: two of one name stay told apart, and one of them outside."""
+    query = select(TagGroup.id).where(
+        TagGroup.name == standing.name, TagGroup.archived_at.is_(None), TagGroup.gone_at.is_(None)
+    )
+    held = session.execute(query).first() is not None
+    if held:
+        log.warning("library.group_name_held", wecom_group_id=standing.id)
+    return held
+
+
 def _link_group(group: TagGroup, standing: CorpTagGroup) -> None:
     if group.sent_name != standing.name:
         group.owner = Owner.FOREIGN.value
@@ -160,7 +171,8 @@ def _take_new(
             # A deleted tag holds the name until its burial is approved.
             log.warning("library.name_held", wecom_tag_id=shown.id)
             continue
-        session.add(_new_tag(session, given, group, shown, seq))
+        by_name[shown.name] = tag = _new_tag(session, given, group, shown, seq)
+        session.add(tag)
         session.flush()
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from wecom_app.models import CustomerTag, Relation, Staff, SyncChain, SyncRun, SyncRunItem, TagOperation
 from wecom_app.models.tagging import CUSTOMER_LEVEL
 from wecom_app.services import cells, customers, first_link, push_backlog, run_ends, run_items, runs, sequence, staff
+from wecom_app.services.page_lines import LEFT_OUT
 from wecom_app.services.ports import JobArgs
 from wecom_app.services.run_items import Item
 from wecom_app.services.runtime import Runtime
@@ -95,7 +96,9 @@ def _absent(session: Session, run: SyncRun) -> Any:
 def _deletions(session: Session, run: SyncRun) -> dict[str, int]:
     """Count what a run would end, and of how many."""
     absent = select(func.count()).where(SyncRunItem.run_id == run.id, SyncRunItem.kind == "absent")
-    marks = select(func.count()).where(CustomerTag.relation_id != CUSTOMER_LEVEL, CustomerTag.base.is_(True))
+    marks = select(func.count()).where(
+        CustomerTag.relation_id != CUSTOMER_LEVEL, CustomerTag.base.is_(True), CustomerTag.tag_id.not_in(LEFT_OUT)
+    )
     missing = select(SyncRunItem.detail).where(SyncRunItem.run_id == run.id, SyncRunItem.kind == "removal")
     return {
         "absent": session.execute(absent).scalar_one(),
