@@ -1,4 +1,4 @@
-"""A tag has one colour wherever it is seen: in the console, the sidebar, one's own customers; readable on both grounds."""
+"""A tag has one colour wherever it is seen: console, sidebar, one's own customers; readable on both grounds."""
 
 import pytest
 from playwright.sync_api import expect
