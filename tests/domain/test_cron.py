@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -103,6 +104,19 @@ def test_a_time_that_the_clocks_skip_or_repeat_fires_once() -> None:
     assert [f"{moment:%d %H:%M}" for moment in repeated] == ["25 00:30", "26 01:30"]
 
 
+def test_what_fires_every_hour_also_does_in_the_hour_that_the_clocks_show_twice() -> None:
+    begin = datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
+    found = upcoming(parse("*/15 * * * *"), begin, "America/New_York", 8)
+    assert [after - before for before, after in pairwise([begin, *found])] == [timedelta(minutes=15)] * 8
+    hours = upcoming(parse("7 * * * *"), begin, "America/New_York", 3)
+    assert [f"{moment:%H:%M}" for moment in hours] == ["06:07", "07:07", "08:07"]
+
+
+def test_a_time_that_the_clocks_skipped_is_still_to_come_after_they_were_put_forward() -> None:
+    forward = datetime(2027, 3, 14, 7, 10, tzinfo=UTC)
+    assert next_after(parse("30 2 * * *"), forward, "America/New_York") == forward + timedelta(minutes=20)
+
+
 def test_a_leap_day_that_is_a_sunday_is_found_across_the_turn_of_a_century() -> None:
     rare = parse("0 0 29 2 */7")
     found = upcoming(rare, datetime(2070, 1, 1, tzinfo=UTC), "UTC", 2)
@@ -130,6 +144,9 @@ def test_a_leap_day_that_is_a_sunday_is_found_across_the_turn_of_a_century() -> 
         ("0 0 1 1 *", "每年 1 月 1 日 00:00"),
         ("0 8 * 3 *", "每年 3 月的每天 08:00"),
         ("0 8 * 3 1", "每年 3 月的每周一 08:00"),
+        ("0 8 1 3 1", "每年 3 月的 1 日和每周一 08:00"),
+        ("0 8 1 * 0-6", "每天 08:00"),
+        ("0 8 1-31 3 1", "每年 3 月的每天 08:00"),
     ],
 )
 def test_it_is_said_in_words(text: str, words: str) -> None:
@@ -161,7 +178,8 @@ def test_whatever_can_be_read_can_be_said(text: str) -> None:
         ("0 0 ? * 1", "看不懂"),
         ("*/0 * * * *", "斜线后面"),
         ("20-10 * * * *", "起点在终点之后"),
-        ("1,,2 * * * *", "看不懂"),
+        ("1,,2 * * * *", "多了一个逗号"),
+        ("0 9 * * 1,", "「星期」里的「1,」多了一个逗号"),
         ("0 0 31 4,6 *", "永远不会执行"),
         ("0 0 30 2 *", "永远不会执行"),
         ("９ * * * *", "看不懂"),

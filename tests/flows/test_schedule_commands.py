@@ -31,6 +31,7 @@ def test_a_schedule_is_added_set_paused_resumed_and_removed(company: Company, te
     assert "核对：每周日 09:00（0 9 * * 7）" in added
     one = added.split()[0]
     assert "每月 1 日 03:00" in terminal(schedule_group, "set", one, "--cron", "0 3 1 * *").stdout
+    assert "2028-02-29 09:00" in terminal(schedule_group, "set", one, "--cron", "0 9 29 2 *").stdout
     assert "现在有 2 段" in terminal(schedule_group, "set", one, "--cron", "0 3", expect=1).stderr
     assert "请给出要改的" in terminal(schedule_group, "set", one, expect=2).stderr
     terminal(schedule_group, "pause", one)

@@ -89,6 +89,7 @@ def test_a_run_is_seen_while_it_lasts_and_its_end_renews_the_page(company: Compa
 def test_the_preview_says_what_is_meant_and_what_is_wrong(company: Company) -> None:
     admin = local_admin(company)
     assert "每周日 09:00" in text(admin, "/preview?cron=0 9 * * 0&time_zone=Asia/Shanghai")
+    assert "2028年2月29日 周二 09:00" in text(admin, "/preview?cron=0 9 29 2 *&time_zone=")
     assert "11月29日 周日 09:00" in text(admin, "/preview?cron=0 9 * * 7&time_zone=")
     assert "「分钟」要在 0 到 59 之间" in text(admin, "/preview?cron=99 9 * * 7")
     assert "没有这个时区" in text(admin, "/preview?cron=0 9 * * 7&time_zone=Mars")

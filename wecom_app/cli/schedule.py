@@ -49,8 +49,9 @@ def schedule_group() -> None:
 @with_store
 def list_all(settings: Settings, store: Store, as_json: bool) -> None:
     """列出计划、接下来五次的时间与最近一次的结果。"""
+    now = store.clock.now()
     with store.read() as session:
-        found = schedules.list_schedules(session, store.queue, store.clock.now())
+        found = schedules.list_schedules(session, store.queue, now)
     if as_json:
         echo_json(SchedulesOut(items=[schedule_out(view) for view in found]))
         return
@@ -61,7 +62,7 @@ def list_all(settings: Settings, store: Store, as_json: bool) -> None:
     echo_table(head, [_row(view, settings.time_zone) for view in found])
     for view in found:
         if view.enabled:
-            click.echo(f"{view.id} 接下来：{_times(view.upcoming, view.time_zone)}")
+            click.echo(f"{view.id} 接下来：{_times(view.upcoming, view.time_zone, now)}")
 
 
 @schedule_group.command("set")
@@ -203,7 +204,7 @@ def _show(store: Store, schedule_id: int, as_json: bool) -> None:
     state = "" if found.enabled else "（已暂停）"
     click.echo(f"{found.id} {found.name}{state}：{found.words}（{found.cron}）")
     if found.enabled:
-        click.echo(f"接下来：{_times(found.upcoming, found.time_zone)}")
+        click.echo(f"接下来：{_times(found.upcoming, found.time_zone, store.clock.now())}")
 
 
 def _row(view: ScheduleView, zone: str) -> tuple[str, ...]:
@@ -219,5 +220,7 @@ def _result(run: RunView, zone: str | None = None) -> str:
     return " ".join(part for part in (at, STATE_WORDS[run.state], counts, wrong) if part)
 
 
-def _times(upcoming: Sequence[datetime], zone: str) -> str:
-    return "、".join(moment(time, zone)[5:16] for time in upcoming)
+def _times(upcoming: Sequence[datetime], zone: str, now: datetime) -> str:
+    """Return the times to the minute; the year stands where it is not the present one."""
+    year = moment(now, zone)[:4]
+    return "、".join(moment(time, zone)[:16].removeprefix(f"{year}-") for time in upcoming)

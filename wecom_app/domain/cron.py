@@ -26,6 +26,8 @@ LONGEST = 100
 LONGEST_MONTHS = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
 HORIZON = timedelta(days=366 * 41)
 """No expression that fires at all rests longer: a 29 February that is a Sunday comes again after 40 years at most."""
+MINUTE_LONG, LONGEST_SHIFT = timedelta(minutes=1), timedelta(hours=2)
+"""Clocks are put forward or back by an hour, in one place by half of it."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ class Cron:
     either: bool
     """Whether day and weekday are both restricted, so that either of them is enough."""
 
+    @property
+    def every_hour(self) -> bool:
+        """Whether it fires in each hour of its days."""
+        return len(self.hours) == HOUR.high + 1
+
     def fires_on(self, day: date) -> bool:
         """Return whether it fires on that day at all."""
         if day.month not in self.months:
@@ -96,15 +103,29 @@ def parse(text: str) -> Cron:
 def next_after(cron: Cron, moment: datetime, time_zone: str) -> datetime:
     """Return the first moment (UTC) later than `moment` at which it fires on the clocks of that zone.
 
-    A time that the clocks skip fires as late as they were put forward; one that they show twice fires the first time.
+    A time that the clocks skip fires as late as they were put forward. One that they show twice fires the first
+    time, and the second as well where every hour has its turn.
     """
     zone = ZoneInfo(time_zone)
-    begin = moment.astimezone(zone).replace(tzinfo=None)
+    # A time skipped by the clocks is shown to be earlier than when it fires.
+    begin = (moment - LONGEST_SHIFT).astimezone(zone).replace(tzinfo=None)
     for shown in _shown_after(cron, begin):
         found = shown.replace(tzinfo=zone).astimezone(UTC)
         if found > moment:
-            return found
+            return (_shown_again(cron, moment, found, zone) if cron.every_hour else None) or found
     raise AssertionError(f"{cron.text} never fires")
+
+
+def _shown_again(cron: Cron, moment: datetime, until: datetime, zone: ZoneInfo) -> datetime | None:
+    """Return the first moment before `until` when the clocks show a time of firing for the second time."""
+    found = moment.astimezone(UTC).replace(second=0, microsecond=0) + MINUTE_LONG
+    last = min(until, found + LONGEST_SHIFT)
+    while found < last:
+        shown = found.astimezone(zone)
+        if shown.fold and shown.minute in cron.minutes and cron.fires_on(shown.date()):
+            return found
+        found += MINUTE_LONG
+    return None
 
 
 def upcoming(cron: Cron, moment: datetime, time_zone: str, count: int = 5) -> list[datetime]:
@@ -138,6 +159,8 @@ def _times(cron: Cron, day: date, begin: datetime) -> Iterator[datetime]:
 def _values(field: Field, place: str) -> tuple[int, ...]:
     found: set[int] = set()
     for part in place.split(","):
+        if not part:
+            raise _wrong(f"「{field.words}」里的「{place}」多了一个逗号")
         found |= _part(field, part)
     return tuple(sorted(found))
 

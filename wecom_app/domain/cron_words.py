@@ -22,9 +22,12 @@ def _day(cron: Cron) -> str:
     months = "" if _is_all(cron.months, MONTH) else f"{_list(cron.months)} 月"
     days = "" if _is_all(cron.days, DAY) else f"{_list(cron.days)} 日"
     weekdays = "" if len(cron.weekdays) == len(WEEKDAYS) else f"周{_weekdays(cron.weekdays)}"
+    if cron.either and not (days and weekdays):
+        # Either is enough, and one of them is every day.
+        days = weekdays = ""
     if days and weekdays:
         joined = f"{days}和每{weekdays}" if cron.either else f"{days}中的{weekdays}"
-        return f"每年 {months} {joined}" if months else f"每月 {joined}"
+        return f"每年 {months}的 {joined}" if months else f"每月 {joined}"
     if months:
         return f"每年 {months}" + (f" {days}" if days else f"的每{weekdays or '天'}")
     return f"每月 {days}" if days else (f"每{weekdays}" if weekdays else "")

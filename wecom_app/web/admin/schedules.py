@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 from wecom_app.domain.access import Role
 from wecom_app.domain.cron_words import WEEKDAYS
+from wecom_app.domain.days import local
 from wecom_app.errors import Conflict, InvalidInput, StaleEdit
 from wecom_app.services import audit, schedule_runs, schedule_times, schedules
 from wecom_app.services.schedule_kinds import KINDS
@@ -261,7 +262,8 @@ def _times(view: ScheduleView) -> list[str]:
 
 def _time_words(time: datetime, zone: str) -> str:
     shown = time.astimezone(ZoneInfo(zone))
-    return f"{shown.month}月{shown.day}日 周{WEEKDAYS[shown.weekday()]} {shown:%H:%M}"
+    year = "" if shown.year == local(runtime().clock.now(), zone).year else f"{shown.year}年"
+    return f"{year}{shown.month}月{shown.day}日 周{WEEKDAYS[shown.weekday()]} {shown:%H:%M}"
 
 
 def _typed() -> Typed:
