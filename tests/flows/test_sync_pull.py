@@ -223,7 +223,7 @@ def test_a_rejected_run_ends_nothing(company: Company) -> None:
     run = pull(company)
 
     with company.runtime.write() as session:
-        runs.reject(session, run.id, "admin", company.clock.now())
+        runs.reject(session, company.runtime.queue, run.id, "admin", company.clock.now())
     company.settle_later(60)
 
     assert view(company, run.id).state == "stopped"

@@ -3,6 +3,7 @@
 import threading
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from tests.services.waiting import wait_until_blocked
 from wecom_app.db import Database
 from wecom_app.errors import AppError, Conflict, InvalidInput, NotSignedIn
 from wecom_app.models import ApiKey, IdempotencyRecord
+from wecom_app.services import accounts
 from wecom_app.services.accounts import (
     ABANDONED_AFTER,
     KEPT_FOR,
@@ -178,6 +180,19 @@ def test_answers_are_forgotten_after_a_day(database: Database, caller: Caller) -
     begin(database, caller, "two", after=KEPT_FOR + timedelta(seconds=1))
     with database.read() as session:
         assert session.get(IdempotencyRecord, (caller.id, "one")) is None
+
+
+@pytest.mark.both
+def test_an_old_answer_is_not_given_again_though_only_so_many_are_deleted_at_once(
+    database: Database, caller: Caller, monkeypatch: Any
+) -> None:
+    for key in ("one", "two", "three"):
+        begin(database, caller, key)
+        end(database, caller, ANSWER)
+    monkeypatch.setattr(accounts, "FORGOTTEN_AT_ONCE", 1)
+
+    after = KEPT_FOR + timedelta(seconds=1)
+    assert [begin(database, caller, key, after=after) for key in ("three", "two", "one")] == [None, None, None]
 
 
 def test_two_callers_do_not_share_their_keys(database: Database, caller: Caller) -> None:

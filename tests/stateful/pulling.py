@@ -57,7 +57,7 @@ class Pulling(Scripted):
         """Say no to a pull that waits for a person."""
         for run_id in self._runs("held"):
             with self.corp.runtime.write() as session:
-                runs.reject(session, run_id, "tests", self.corp.clock.now())
+                runs.reject(session, self.corp.runtime.queue, run_id, "tests", self.corp.clock.now())
 
     @act
     def undo_pull(self) -> None:

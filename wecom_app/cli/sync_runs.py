@@ -113,7 +113,7 @@ STEERING = (
     Steering(
         "reject",
         "拒绝一次等待确认的同步：待确认的内容都不执行。",
-        lambda session, store, run_id: runs.reject(session, run_id, BY, store.clock.now()),
+        lambda session, store, run_id: runs.reject(session, store.queue, run_id, BY, store.clock.now()),
         goes_on=False,
     ),
     Steering(

@@ -26,6 +26,7 @@ class TagOperation(Base):
             postgresql_where=OPEN,
         ),
         Index("ix_tag_operation_customer", "customer_id", "state"),
+        Index("ix_tag_operation_open_tag", "tag_id", "customer_id", sqlite_where=OPEN, postgresql_where=OPEN),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,8 @@ from wecom_app.models import ApiKey, IdempotencyRecord
 
 KEPT_FOR = timedelta(days=1)
 """How long a repeated request gets its first answer again."""
+FORGOTTEN_AT_ONCE = 100
+"""Old answers that a request takes along; retention sees to the rest."""
 ABANDONED_AFTER = timedelta(minutes=1)
 """A request that has not answered by then was cut off; the next one with its key may run."""
 BEARER = re.compile(r"wk[0-9a-f]{10}\.[0-9a-f]{64}")
@@ -125,8 +127,12 @@ def begin_once(session: Session, caller: Caller, key: str, request_hash: str, no
 
     Raises Conflict while the first request is still running, InvalidInput if the key was used for another one.
     """
-    session.execute(delete(IdempotencyRecord).where(IdempotencyRecord.created_at < now - KEPT_FOR))
+    forget_answers(session, now - KEPT_FOR, FORGOTTEN_AT_ONCE)
     found = session.get(IdempotencyRecord, (caller.id, key))
+    if found is not None and found.created_at < now - KEPT_FOR:
+        session.delete(found)
+        session.flush()
+        found = None
     if found is None:
         _claim(session, IdempotencyRecord(api_key_id=caller.id, key=key, request_hash=request_hash, created_at=now))
         return None
@@ -139,6 +145,13 @@ def begin_once(session: Session, caller: Caller, key: str, request_hash: str, no
         session.flush()
         return None
     return StoredAnswer(found.status, found.body or "")
+
+
+def forget_answers(session: Session, before: datetime, limit: int) -> int:
+    """Delete up to `limit` answers older than this; return how many."""
+    key = tuple_(IdempotencyRecord.api_key_id, IdempotencyRecord.key)
+    old = select(IdempotencyRecord.api_key_id, IdempotencyRecord.key).where(IdempotencyRecord.created_at < before)
+    return int(session.connection().execute(delete(IdempotencyRecord).where(key.in_(old.limit(limit)))).rowcount)
 
 
 def _claim(session: Session, record: IdempotencyRecord) -> None:

@@ -228,7 +228,10 @@ def _find(session: Session, channel_id: int) -> Channel:
 
 
 def _forget(session: Session, channel_id: int) -> None:
-    """Delete a channel that never came to be; who scanned a printed code of that name meanwhile stays known."""
+    """Delete a channel that never came to be; who scanned a printed code of that name meanwhile stays known.
+
+    They are few, and so are its rows: a channel that was ever made at WeCom is archived instead.
+    """
     session.execute(update(Relation).where(Relation.channel_id == channel_id).values(channel_id=None))
     session.execute(update(Welcome).where(Welcome.channel_id == channel_id).values(channel_id=None))
     for table in (ChannelStaff, ChannelTag, ChannelRemark):

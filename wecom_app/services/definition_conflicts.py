@@ -64,6 +64,18 @@ def close(session: Session, one: Definition, kind: Dispute, now: datetime) -> No
         row.state, row.resolution, row.settled_at = "settled", "same", now
 
 
+def close_of_tags(session: Session, tag_ids: Sequence[int], now: datetime) -> None:
+    """Note that names and orders of these tags are no question any more."""
+    query = select(SyncConflict).where(
+        SyncConflict.state == "open",
+        SyncConflict.customer_id.is_(None),
+        SyncConflict.tag_id.in_(tag_ids),
+        SyncConflict.kind.in_((Dispute.NAME, Dispute.ORDER)),
+    )
+    for row in session.scalars(query):
+        row.state, row.resolution, row.settled_at = "settled", "same", now
+
+
 def values_of(conflict: SyncConflict) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return both sides' values in words; none where a side has none."""
     return _words(conflict.ours), _words(conflict.theirs)

@@ -12,8 +12,8 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.errors import TooMany, WeComGone, WeComRejected
-from wecom_app.models import Department, DepartmentMember, Relation, Staff, TagOperation
-from wecom_app.services import cells, rate_limits, sessions, staff
+from wecom_app.models import Department, DepartmentMember, Staff
+from wecom_app.services import operation_voiding, rate_limits, sessions, staff
 from wecom_app.services.context import Context
 from wecom_app.services.ports import DepartmentDetails, JobArgs, JobQueue, MemberDetails
 from wecom_app.services.progress import SILENT, Progress
@@ -98,13 +98,10 @@ def rename(session: Session, userid: str, new_userid: str) -> None:
 
 def leave(session: Session, context: Context, userid: str) -> None:
     """A member has left: what waited to be pushed to his relations is void; they end when WeCom says so."""
-    staff_ids = select(Staff.id).where(Staff.userid_key == userid.lower())
+    staff_ids = session.scalars(select(Staff.id).where(Staff.userid_key == userid.lower())).all()
     session.execute(update(Staff).where(Staff.userid_key == userid.lower()).values(status="left"))
-    sessions.end_for_staff(session, session.scalars(staff_ids))
-    relations = select(Relation.id).where(Relation.staff_id.in_(staff_ids))
-    cells.close_where(
-        session, TagOperation.relation_id.in_(relations), state="void", reason="成员已离职", now=context.now
-    )
+    sessions.end_for_staff(session, staff_ids)
+    operation_voiding.begin(session, context.queue, staff_ids=staff_ids, reason="成员已离职", now=context.now)
     session.execute(
         delete(DepartmentMember)
         .where(DepartmentMember.staff_id.in_(staff_ids))
@@ -113,6 +110,7 @@ def leave(session: Session, context: Context, userid: str) -> None:
 
 
 def _take_departments(session: Session, departments: Sequence[DepartmentDetails]) -> None:
+    """Write the departments; a company has hundreds, so that one transaction is short enough."""
     rows = [
         {"id": item.id, "name": item.name[:128], "parent_id": item.parent_id, "position": item.order}
         for item in departments
@@ -162,6 +160,7 @@ def _mark_leaders(session: Session, department_id: int, staff_ids: Iterable[int]
 
 
 def _drop_others(session: Session, department_id: int, staff_ids: set[int]) -> None:
+    """Note who is in a department no more; bounded by who has left it since the last look."""
     session.execute(
         delete(DepartmentMember).where(
             DepartmentMember.department_id == department_id, DepartmentMember.staff_id.not_in(staff_ids)

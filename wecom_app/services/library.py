@@ -11,15 +11,14 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wecom_app.domain.definitions import Dispute
 from wecom_app.errors import WeComTagGone, WeComUnavailable
-from wecom_app.models import SyncRunItem, Tag, TagGroup, TagOperation
+from wecom_app.models import SyncRunItem, Tag
 from wecom_app.services import (
-    cells,
-    definition_conflicts,
+    library_burial,
     library_limits,
     library_merge,
     look_units,
+    run_items,
     runs,
     sequence,
     taxonomy,
@@ -124,60 +123,10 @@ def confirm(runtime: Runtime, tag_ids: frozenset[int]) -> Fate:
     is_held = bool(foreign) and not _within_guard(runtime, len(foreign))
     if is_held:
         _hold(runtime, foreign)
-    buried = [tag_id for tag_id in gone if tag_id in ours or not is_held]
-    if buried:
+    for part in library_burial.parts(runtime, [tag_id for tag_id in gone if tag_id in ours or not is_held]):
         with runtime.write() as session:
-            bury(session, context(runtime), buried)
+            library_burial.bury(session, context(runtime), part)
     return Fate(frozenset(tag_ids - set(gone)), frozenset(foreign if is_held else ()))
-
-
-def bury(session: Session, given: Context, tag_ids: Sequence[int]) -> None:
-    """Note that tags are deleted at WeCom: their marks freeze, their operations are void, nothing remakes them.
-
-    A group goes with its last tag. Where somebody here relies on one, or has edited it meanwhile, a row says so.
-    """
-    tags = session.scalars(select(Tag).where(Tag.id.in_(tag_ids), Tag.gone_at.is_(None)).order_by(Tag.id)).all()
-    for group_id in sorted({tag.group_id for tag in tags}):
-        group = session.get_one(TagGroup, group_id)
-        going = [tag for tag in tags if tag.group_id == group_id]
-        _note_deletion(session, given, group, going)
-        for tag in going:
-            tag.gone_at = given.now
-            tag.sent_name = tag.sent_order = tag.blocked = tag.blocked_by = None
-            for kind in (Dispute.NAME, Dispute.ORDER):
-                definition_conflicts.close(session, tag, kind, given.now)
-        session.flush()
-        if not _has_tags_there(session, group_id):
-            group.wecom_group_id = group.base_name = group.base_order = group.sent_name = group.sent_order = None
-            definition_conflicts.close(session, group, Dispute.ORDER, given.now)
-    session.flush()
-    cells.close_where(
-        session, TagOperation.tag_id.in_(tag_ids), state="void", reason="标签已在企业微信中删除", now=given.now
-    )
-
-
-def _note_deletion(session: Session, given: Context, group: TagGroup, going: Sequence[Tag]) -> None:
-    """Tell people of deletions that matter here: one row for a group that goes whole, else one for each tag."""
-    there = select(Tag.id).where(
-        Tag.group_id == group.id, Tag.wecom_tag_id.is_not(None), Tag.gone_at.is_(None), Tag.archived_at.is_(None)
-    )
-    missed = [tag for tag in going if tag.archived_at is None and tag.deleting_at is None]
-    is_whole = len(missed) > 1 and {tag.id for tag in missed}.issuperset(session.scalars(there))
-    subjects: list[tuple[Tag | TagGroup, Sequence[Tag]]] = (
-        [(group, missed)] if is_whole else [(tag, [tag]) for tag in missed]
-    )
-    for one, tags in subjects:
-        uses = definition_conflicts.uses_of(session, tags)
-        edited = any(tag.base_name is not None and tag.name != tag.base_name for tag in tags)
-        if uses or edited:
-            definition_conflicts.note(
-                session, one, Dispute.DELETION, ours=one.name, theirs=None, resolution=None, now=given.now, uses=uses
-            )
-
-
-def _has_tags_there(session: Session, group_id: int) -> bool:
-    query = select(Tag.id).where(Tag.group_id == group_id, Tag.wecom_tag_id.is_not(None), Tag.gone_at.is_(None))
-    return session.scalars(query.limit(1)).first() is not None
 
 
 def knows(session: Session, *shown: ContactDetails) -> bool:
@@ -229,16 +178,23 @@ def bury_approved(runtime: Runtime, args: JobArgs) -> None:
         known = dict(session.execute(select(Tag.id, Tag.wecom_tag_id).where(Tag.id.in_(listed))).all())
     alive = _alive(runtime, [wecom_id for wecom_id in known.values() if wecom_id])
     gone = [tag_id for tag_id, wecom_id in known.items() if wecom_id not in alive]
-    runtime.crash_point("library.before_burial")
+    for part in library_burial.parts(runtime, gone):
+        runtime.crash_point("library.before_burial")
+        with runtime.write() as session:
+            if runs.locked(session, run_id).state != "running":
+                return
+            library_burial.bury(session, context(runtime), part)
+            run_items.answer(session, run_id, [str(tag_id) for tag_id in part], "applied")
+    for start in range(0, len(listed), run_items.PAGE):
+        kept = [str(tag_id) for tag_id in listed[start : start + run_items.PAGE] if tag_id not in gone]
+        with runtime.write() as session:
+            run_items.answer(session, run_id, kept, "noted")
     with runtime.write() as session:
         run = runs.locked(session, run_id)
         if run.state != "running":
             return
-        bury(session, context(runtime), gone)
-        items = select(SyncRunItem).where(SyncRunItem.run_id == run_id, SyncRunItem.state == "waiting")
-        for item in session.scalars(items):
-            item.state = "applied" if int(item.subject) in gone else "noted"
-        run.counts = {"buried": len(gone), "kept": len(listed) - len(gone)}
+        states = run_items.count_by_state(session, run_id)
+        run.counts = {"buried": states["applied"], "kept": states["noted"]}
         run.reason = None
         runs.end(run, "done", runtime.clock.now())
         runtime.metrics.sync_runs.labels(run.kind, "done").inc()
@@ -253,9 +209,12 @@ def _within_guard(runtime: Runtime, count: int) -> bool:
 
 
 def _hold(runtime: Runtime, tag_ids: Sequence[int]) -> None:
-    with runtime.write() as session:
-        names = dict(session.execute(select(Tag.id, Tag.name).where(Tag.id.in_(tag_ids))).all())
-        is_new = runs.hold_tags(session, tag_ids, runtime.clock.now(), names)
+    is_new = False
+    for start in range(0, len(tag_ids), run_items.PAGE):
+        part = tag_ids[start : start + run_items.PAGE]
+        with runtime.write() as session:
+            names = dict(session.execute(select(Tag.id, Tag.name).where(Tag.id.in_(part))).all())
+            is_new = runs.hold_tags(session, part, runtime.clock.now(), names) or is_new
     if is_new:
         runtime.metrics.sync_guard_trips.labels("library").inc()
         log.error("library.deletion_held", tags=len(tag_ids))

@@ -28,7 +28,7 @@ def reached(session: Session, count: int) -> None:
 
 
 def block(session: Session, tag_ids: Sequence[int]) -> None:
-    """Let these tags wait for room."""
+    """Let these tags wait for room; as `unblock`."""
     session.execute(update(Tag).where(Tag.id.in_(tag_ids)).values(blocked=LIMIT_WORDS, blocked_by=BY_LIMIT))
 
 
@@ -48,7 +48,7 @@ def forget(session: Session) -> None:
 
 
 def unblock(session: Session, tag_ids: Sequence[int]) -> None:
-    """Let tags be made that waited."""
+    """Let tags be made that waited: one statement on the library, which has thousands of rows at most."""
     session.execute(update(Tag).where(Tag.id.in_(tag_ids)).values(blocked=None, blocked_by=None, tries=0))
 
 

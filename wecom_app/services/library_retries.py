@@ -1,6 +1,6 @@
 """Another attempt at what WeCom did not take of the library: the button 重试, and a dead job that is replayed."""
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.models import Tag, TagGroup
@@ -27,14 +27,18 @@ def retry_group(session: Session, queue: JobQueue, key: str) -> TagGroup:
 
 def retry_all(session: Session, queue: JobQueue) -> int:
     """Try again with everything that was given up or waits for room; return how many groups and tags that is."""
-    blocked = (Tag.blocked_by.is_not(None), Tag.blocked_by != ASKING, Tag.gone_at.is_(None))
-    tags = session.scalars(select(Tag).where(*blocked)).all()
-    groups = session.scalars(select(TagGroup).where(TagGroup.blocked_by.is_not(None), TagGroup.blocked_by != ASKING))
-    found: list[Tag | TagGroup] = [*tags, *groups]
-    _unblock(session, found)
-    for group_id in sorted({one.id if isinstance(one, TagGroup) else one.group_id for one in found}):
-        taxonomy.enqueue_push(session, queue, group_id)
-    return len(found)
+    if library_limits.waiting_tags(session):
+        library_limits.forget(session)
+    count, group_ids = 0, set[int]()
+    for table, group_id in ((Tag, Tag.group_id), (TagGroup, TagGroup.id)):
+        blocked = (table.blocked_by.is_not(None), table.blocked_by != ASKING, table.gone_at.is_(None))
+        group_ids.update(session.scalars(select(group_id).where(*blocked).distinct()))
+        # One statement on the library, which has thousands of rows at most: a loop over them would take longer.
+        values = {"blocked": None, "blocked_by": None, "tries": 0}
+        count += session.connection().execute(update(table).where(*blocked).values(values)).rowcount
+    for one in sorted(group_ids):
+        taxonomy.enqueue_push(session, queue, one)
+    return count
 
 
 def release(session: Session, group_id: int) -> None:

@@ -11,10 +11,10 @@ from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy import Select, delete, exists, null, select, tuple_, update
+from sqlalchemy import Select, delete, exists, null, select, update
 from sqlalchemy.orm import Session
 
-from wecom_app.models import IdempotencyRecord, InboxEvent, ScheduleRun, Welcome
+from wecom_app.models import InboxEvent, ScheduleRun, Welcome
 from wecom_app.services import (
     accounts,
     audit,
@@ -119,11 +119,8 @@ def _settled(statement: Any, ids: Sequence[int]) -> Any:
 
 
 def _delete_answers(runtime: Runtime, before: datetime) -> int:
-    key = tuple_(IdempotencyRecord.api_key_id, IdempotencyRecord.key)
-    old = select(IdempotencyRecord.api_key_id, IdempotencyRecord.key).where(IdempotencyRecord.created_at < before)
     with runtime.write() as session:
-        found = delete(IdempotencyRecord).where(key.in_(old.limit(ROWS)))
-        return int(session.connection().execute(found).rowcount)
+        return accounts.forget_answers(session, before, ROWS)
 
 
 def _delete_runs(session: Session, now: datetime, limit: int) -> int:

@@ -3,11 +3,12 @@
 Written by `pulls`, `pull_chains`, `pull_finish`, `bulk_looks` and `library`; read by `runs`.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.models import Relation, SyncRun, SyncRunItem
@@ -15,6 +16,10 @@ from wecom_app.services.upsert import insert_ignore
 
 MOST_NOTED = 200
 """Lines of one kind that are only to be seen; what waits for an answer is kept in full."""
+
+
+PAGE = 400
+"""Lines answered in one transaction."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,28 @@ def add(session: Session, run_id: int, items: Sequence[Item]) -> None:
             }
         )
     insert_ignore(session, SyncRunItem, rows, ["run_id", "kind", "subject"])
+
+
+def answer(session: Session, run_id: int, subjects: Sequence[str], state: str) -> None:
+    """Note what became of a page of lines that wait."""
+    query = update(SyncRunItem).where(
+        SyncRunItem.run_id == run_id, SyncRunItem.state == "waiting", SyncRunItem.subject.in_(subjects)
+    )
+    session.execute(query.values(state=state))
+
+
+def count_by_state(session: Session, run_id: int) -> Counter[str]:
+    """Count a run's lines."""
+    query = select(SyncRunItem.state, func.count()).where(SyncRunItem.run_id == run_id).group_by(SyncRunItem.state)
+    return Counter(dict(session.execute(query).all()))
+
+
+def reject(session: Session, run_id: int) -> bool:
+    """Answer no to a page of what waits; return whether more may be left. A held pull may list a tenth of all."""
+    page = select(SyncRunItem.id).where(SyncRunItem.run_id == run_id, SyncRunItem.state == "waiting").limit(PAGE)
+    ids = session.scalars(page).all()
+    session.execute(update(SyncRunItem).where(SyncRunItem.id.in_(ids)).values(state="rejected"))
+    return len(ids) == PAGE
 
 
 def parent_change_set(session: Session, relation: Relation) -> int | None:

@@ -9,20 +9,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wecom_app.errors import Conflict, NotFound
 from wecom_app.models import Relation, SyncChain, SyncRun, SyncRunItem
 from wecom_app.services import run_items
-from wecom_app.services.ports import JobQueue
+from wecom_app.services.ports import JobArgs, JobQueue
 from wecom_app.services.run_items import Item
+from wecom_app.services.runtime import Runtime
 from wecom_app.services.wecom_status import ApiBudget
 
 START_KIND = "sync.pull"
 PAGE_KIND = "sync.pull_page"
 FINISH_KIND = "sync.pull_finish"
 BURY_KIND = "sync.bury"
+REJECT_KIND = "sync.reject"
 UNDO_KIND = "sync.undo"
 SOURCES_KIND = "sync.sources"
 PAGE_API = "externalcontact/batch/get_by_user"
@@ -182,16 +184,23 @@ def approve(session: Session, queue: JobQueue, run_id: int, by: str) -> SyncRun:
     return run
 
 
-def reject(session: Session, run_id: int, by: str, now: datetime) -> SyncRun:
+def reject(session: Session, queue: JobQueue, run_id: int, by: str, now: datetime) -> SyncRun:
     """End a held run without what it asked for; raise Conflict where it is not held."""
     run = _held(session, run_id)
     run.settled_by, run.reason = by[:64], "已拒绝：待确认的内容都没有执行"
     run.guard = {name: {**facts, "approved": facts.get("approved", False)} for name, facts in run.guard.items()}
     end(run, "stopped", now)
-    session.execute(
-        update(SyncRunItem).where(SyncRunItem.run_id == run_id, SyncRunItem.state == "waiting").values(state="rejected")
-    )
+    if run_items.reject(session, run_id):
+        enqueue(session, queue, REJECT_KIND, run.id)
     return run
+
+
+def reject_more(runtime: Runtime, args: JobArgs) -> None:
+    """Say no to the next page of what a rejected run had listed."""
+    run_id = int(args["run_id"])
+    with runtime.write() as session:
+        if run_items.reject(session, run_id):
+            enqueue(session, runtime.queue, REJECT_KIND, run_id)
 
 
 def stop(session: Session, run_id: int, by: str, now: datetime) -> SyncRun:

@@ -178,8 +178,8 @@ def approve(run_id: int) -> Response:
 @signed_in(*ACT)
 def reject(run_id: int) -> Response:
     """End a held run without it."""
-    by, now = _actor(), runtime().clock.now()
-    return _steer("reject", "rejected", lambda session: runs.reject(session, run_id, by, now), run_id)
+    by, queue, now = _actor(), runtime().queue, runtime().clock.now()
+    return _steer("reject", "rejected", lambda session: runs.reject(session, queue, run_id, by, now), run_id)
 
 
 @signed_in(*ACT)

@@ -50,7 +50,10 @@ def approve_run(call: Call) -> BaseModel:
 
 
 def reject_run(call: Call) -> BaseModel:
-    return _steer(call, lambda session: runs.reject(session, _id(call), call.caller.name, call.runtime.clock.now()))
+    runtime = call.runtime
+    return _steer(
+        call, lambda session: runs.reject(session, runtime.queue, _id(call), call.caller.name, runtime.clock.now())
+    )
 
 
 def stop_run(call: Call) -> BaseModel:

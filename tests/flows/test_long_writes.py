@@ -1,0 +1,131 @@
+"""What concerns everybody at once is written a page at a time, and a crash between two pages loses none."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from tests.flows.company import Company
+from tests.flows.test_sync_pull import befriend, deafen, go_live, items, pull, view
+from wecom_app.models import SyncRunItem, Tag, TagOperation
+from wecom_app.services import library_burial, operation_voiding, run_items, runs
+from wecom_app.services.runtime import SimulatedCrash
+
+pytestmark = pytest.mark.both
+
+
+def waiting_marks(company: Company, scans: int = 5) -> None:
+    """Customers whose tag WeCom does not take now."""
+    channel = company.make_channel(tags=company.make_tags("护肤"), staff=["zhang"])
+    company.simulator.faults.add("externalcontact/mark_tag", "errcode", errcode=45009)
+    for _ in range(scans):
+        company.simulator.scan(channel["config_id"])
+    company.settle()
+
+
+def operations(company: Company) -> dict[str, int]:
+    with company.runtime.read() as session:
+        return dict(session.execute(select(TagOperation.state, func.count()).group_by(TagOperation.state)).all())
+
+
+def ran(company: Company, kind: str) -> int:
+    """Return how many jobs of a kind were done."""
+    return len([job for job in company.get(f"/jobs?kind={kind}")["items"] if job["state"] == "done"])
+
+
+@pytest.mark.parametrize("deed", ["tag deleted", "member left"])
+def test_what_is_void_for_many_customers_is_closed_page_by_page(company: Company, monkeypatch: Any, deed: str) -> None:
+    waiting_marks(company)
+    monkeypatch.setattr(operation_voiding, "PAGE", 2)
+
+    if deed == "tag deleted":
+        company.simulator.act("admin", "group_delete", group="兴趣")
+    else:
+        company.simulator.act("admin", "resign", userid="zhang")
+    company.settle()
+
+    assert operations(company) == {"void": 5}
+    assert ran(company, operation_voiding.KIND) == 2, "the first page went with the deed"
+
+
+def test_pages_that_are_left_when_a_tag_lives_again_do_not_close_what_is_new(
+    company: Company, monkeypatch: Any
+) -> None:
+    waiting_marks(company)
+    monkeypatch.setattr(operation_voiding, "PAGE", 2)
+    with company.runtime.write() as session:
+        tag_id = session.scalars(select(Tag.id).where(Tag.name == "护肤")).one()
+        now, queue = company.clock.now(), company.runtime.queue
+        operation_voiding.begin(session, queue, tag_ids=[tag_id], reason="标签已在企业微信中删除", now=now)
+        old = session.scalars(select(TagOperation).where(TagOperation.state == "pending")).all()
+        for operation in old:
+            operation.state, operation.closed_at = "superseded", now
+        session.flush()
+        session.add_all(
+            TagOperation(
+                customer_id=one.customer_id,
+                relation_id=one.relation_id,
+                tag_id=one.tag_id,
+                ver=one.ver,
+                state="pending",
+                created_at=now,
+            )
+            for one in old
+        )
+    company.settle()
+
+    assert operations(company) == {"void": 2, "superseded": 3, "pending": 3}
+
+
+def test_an_approved_burial_goes_on_after_a_crash_between_two_parts(company: Company, monkeypatch: Any) -> None:
+    monkeypatch.setattr(library_burial, "PART", 10)
+    for group in ("甲组", "乙组", "丙组"):
+        company.make_tags(*[f"{group}{number}" for number in range(8)], group=group)
+    company.simulator.faults.put({"callbacks": {"hold": True}})
+    for group in ("甲组", "乙组", "丙组"):
+        company.simulator.act("admin", "group_delete", group=group)
+    company.simulator.faults.put({})
+    company.settle()
+    with company.runtime.write() as session:
+        (run,) = runs.list_runs(session, company.clock.now(), state="held")
+        runs.approve(session, company.runtime.queue, run.id, "admin")
+    met = list[str]()
+
+    def crash(name: str) -> None:
+        if name == "library.before_burial":
+            met.append(name)
+            if len(met) == 2:
+                raise SimulatedCrash(name)
+
+    company.crash_hook = crash
+    with pytest.raises(SimulatedCrash):
+        company.settle()
+    with company.runtime.read() as session:
+        assert session.execute(select(func.count()).where(Tag.gone_at.is_not(None))).scalar_one() == 8
+    company.crash_hook = None
+    company.restart()
+    company.settle_later(900, step=60)
+
+    assert view(company, run.id).counts == {"buried": 24, "kept": 0}
+    assert view(company, run.id).state == "done"
+
+
+def test_a_long_list_is_rejected_page_by_page(company: Company, monkeypatch: Any) -> None:
+    monkeypatch.setattr(run_items, "PAGE", 10)
+    deafen(company)
+    customers = befriend(company, "zhang", 22)
+    go_live(company)
+    pull(company)
+    for external_userid in customers:
+        company.simulator.act("zhang", "delete_customer", external_userid=external_userid)
+    run = pull(company)
+    assert len(items(company, run.id, "absent")) == 22
+
+    with company.runtime.write() as session:
+        runs.reject(session, company.runtime.queue, run.id, "admin", company.clock.now())
+    company.settle()
+
+    with company.runtime.read() as session:
+        states = session.scalars(select(SyncRunItem.state).where(SyncRunItem.kind == "absent")).all()
+    assert set(states) == {"rejected"}
+    assert ran(company, runs.REJECT_KIND) == 2
