@@ -190,6 +190,17 @@ def test_each_wrong_field_is_told_in_chinese(standing: Standing, body: Any, fiel
     assert standing.ask("/tags", body).get_json()["details"] == {field: words}
 
 
+@pytest.mark.parametrize("path", ["/tags", "/tag-groups"])
+def test_a_name_that_cannot_be_seen_is_refused(standing: Standing, path: str) -> None:
+    before = standing.counts()
+
+    (group,) = standing.company.get("/tag-groups")["items"][:1]
+    body = {"/tags": {"group": group["key"], "name": "\u200b"}, "/tag-groups": GROUP | {"name": "\u3164"}}[path]
+
+    assert "看得见" in assert_error(standing.ask(path, body), 422, "invalid_input")["message"]
+    assert standing.counts() == before
+
+
 def test_a_choice_that_there_is_not_is_told_with_those_there_are(standing: Standing) -> None:
     answer = standing.ask("/tag-groups", GROUP | {"selection": "some"}).get_json()
 

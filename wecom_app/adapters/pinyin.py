@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import import_module
+from unicodedata import combining, normalize
 
 REMEMBERED = 20_000
 """Names that are transcribed once and not for every search: twice as many as WeCom has tags."""
@@ -24,6 +25,8 @@ class PinyinSlugify:
         return self._remembered(name)
 
     def _slugify(self, name: str) -> str:
+        # Full-width letters, circled digits and accents are typed as what they stand for.
+        name = "".join(letter for letter in normalize("NFKD", name) if not combining(letter))
         if not name.isascii():
             name = " ".join(self._transcribe(name))
         return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")

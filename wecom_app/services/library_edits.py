@@ -270,10 +270,12 @@ def check_texts(values: Mapping[str, Any]) -> None:
     """Raise InvalidInput for texts that are too long, or a life that is none."""
     ttl_days = values.get("ttl_days")
     wrong = {
-        "description": len(values.get("description", "")) > MAX_DESCRIPTION and f"不超过 {MAX_DESCRIPTION} 字",
-        "definition": len(values.get("definition", "")) > MAX_DEFINITION and f"不超过 {MAX_DEFINITION} 字",
-        "maintainer": len(values.get("maintainer") or "") > 64 and "成员账号不超过 64 个字符",
-        "ttl_days": ttl_days is not None and not 1 <= ttl_days <= MAX_TTL_DAYS and f"1 到 {MAX_TTL_DAYS} 天",
+        "description": len(values.get("description", "")) > MAX_DESCRIPTION and f"说明不超过 {MAX_DESCRIPTION} 字",
+        "definition": len(values.get("definition", "")) > MAX_DEFINITION and f"口径不超过 {MAX_DEFINITION} 字",
+        "maintainer": len(values.get("maintainer") or "") > 64 and "负责人的成员账号不超过 64 个字符",
+        "ttl_days": ttl_days is not None
+        and not 1 <= ttl_days <= MAX_TTL_DAYS
+        and f"有效期要在 1 到 {MAX_TTL_DAYS} 天之间",
     }
     found = {name: words for name, words in wrong.items() if words}
     if found:

@@ -123,7 +123,7 @@ def _near_duplicates(library: _Library) -> Iterator[Finding]:
 
 def _marks(name: str, slugify: Slugify) -> Iterator[str]:
     plain = unicodedata.normalize("NFKC", name).casefold()
-    plain = "".join(plain.split())
+    plain = "".join(letter for letter in plain if not letter.isspace() and unicodedata.category(letter) != "Cf")
     yield f"name:{plain}"
     sound = slugify(plain)
     if sound and not plain.isascii():

@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.definitions import Policy, canonical
-from wecom_app.domain.keys import is_key, make_key, stem
+from wecom_app.domain.keys import MAX_KEY_LENGTH, is_key, make_key, stem
+from wecom_app.domain.names import fault
 from wecom_app.domain.vocabulary import (
     PUSHED,
     SOURCE_DIMENSION,
@@ -239,8 +240,9 @@ def clean_name(name: str) -> str:
     cleaned = canonical(name)
     if not cleaned or len(cleaned) > MAX_NAME:
         raise InvalidInput(f"名称需为 1 到 {MAX_NAME} 个字")
-    if any(ord(character) < 32 for character in cleaned):
-        raise InvalidInput("名称不能含有换行等控制字符")
+    wrong = fault(cleaned)
+    if wrong:
+        raise InvalidInput(wrong)
     return cleaned
 
 
@@ -289,7 +291,10 @@ def _tag_key(session: Session, context: Context, group: TagGroup, name: str, key
 
 def _given_key(session: Session, table: type[Tag] | type[TagGroup], key: str) -> str:
     if not is_key(key):
-        raise InvalidInput("key 只能由小写字母、数字、下划线组成，最多四段，以点分隔", details={"key": key})
+        raise InvalidInput(
+            f"key 以小写字母开头，只能由小写字母、数字、下划线组成，最多四段，以点分隔，最长 {MAX_KEY_LENGTH} 个字符",
+            details={"key": key},
+        )
     if session.execute(select(table.id).where(table.key == key)).first() is not None:
         raise NameTaken(f"key「{key}」已被使用过，不能重复", details={"key": key})
     return key
