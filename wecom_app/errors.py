@@ -226,6 +226,10 @@ class WeComMisconfigured(WeComError):
     default_message = "企业微信应用配置有误，请管理员检查 Secret、可信 IP 与接口权限"
 
 
+class WeComMemberBarred(WeComMisconfigured):
+    """One member lacks a right or stands outside the visible range; others are not touched by that."""
+
+
 class WeComGone(WeComError):
     """The customer, member or relation named is not there for this app."""
 

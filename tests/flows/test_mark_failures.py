@@ -134,6 +134,24 @@ def test_what_only_an_admin_can_mend_is_asked_once_and_says_what_to_do(company: 
     )
 
 
+@pytest.mark.parametrize("errcode", [60011, 84074])
+def test_a_member_without_the_right_holds_back_no_other_members_marks(company: Company, errcode: int) -> None:
+    keys = company.make_tags("护肤")
+    external_userid = known_customer(company)
+    company.simulator.act("wang", "add", external_userid=external_userid)
+    company.settle()
+    company.simulator.faults.add(MARK, "errcode", errcode=errcode, times=1)
+    company.simulator.calls.clear()
+
+    edit(company, external_userid, add=keys)
+    company.settle_later(60)
+
+    assert ["护肤" in company.tags_there(external_userid, userid) for userid in ("zhang", "wang")] == [False, True]
+    assert len(company.simulator.calls.of(MARK)) == 2
+    (tag,) = [tag for tag in company.get(f"/customers/{external_userid}")["tags"] if tag["name"] == "护肤"]
+    assert (tag["sync"]["state"], tag["sync"]["reason"].startswith(("没有权限", "成员没有"))) == ("pending", True)
+
+
 def test_edits_made_while_wecom_is_down_for_ten_minutes_land_as_they_were_last(company: Company) -> None:
     """Forty edits there and back on each of three customers, and two restarts in between."""
     key, other = company.make_tags("护肤", "母婴")

@@ -145,7 +145,7 @@ def test_an_empty_list_of_members_stops_the_pull(company: Company) -> None:
     assert states(company) == {customer: "active"}
 
 
-@pytest.mark.parametrize("errcode", [84061, 701008])
+@pytest.mark.parametrize("errcode", [84061, 701008, 60011])
 def test_a_member_who_cannot_be_read_is_shown_and_keeps_his_customers(company: Company, errcode: int) -> None:
     customer = known_customer(company)
     company.simulator.faults.add(PAGES, "errcode", errcode=errcode)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from wecom_app.errors import WeComError, WeComGone, WeComRejected
+from wecom_app.errors import WeComError, WeComGone, WeComMemberBarred, WeComRejected
 from wecom_app.models import ChangeSet, Relation, Staff, SyncRun
 from wecom_app.services import bulk_looks, first_link, library, pull_chains, run_ends, run_items, runs, sequence
 from wecom_app.services.bulk_looks import PullFacts
@@ -24,8 +24,6 @@ PAGE_SLICE = 100
 PAGES, MOST_S = 8, 2.0
 """Pages, and seconds, after which a job leaves the rest of its chain to another: to claim and to end a job costs about
 as much as taking a page in, but a lane's other jobs are to have their turn."""
-NO_LICENCE = 701008
-"""None of the members asked about has a licence."""
 EMPTY_LIST = "企业微信返回的成员名单是空的，没有改动任何数据；请检查应用的可见范围与“客户联系”权限，然后重新同步"
 NOT_LISTED = "企业微信没有列出这位成员：请检查“客户联系”的使用范围；他的客户保持原样"
 
@@ -106,7 +104,7 @@ def _take_next(runtime: Runtime, run_id: int, number: int, *, is_last: bool) -> 
     try:
         page = runtime.wecom.list_contacts(place.userids, place.cursor)
     except WeComError as error:
-        if isinstance(error, WeComGone | WeComRejected) or error.errcode == NO_LICENCE:
+        if isinstance(error, WeComGone | WeComRejected | WeComMemberBarred):
             pull_chains.refused(runtime, place, error)
         else:
             run_ends.note_or_fail(runtime, run_id, error)

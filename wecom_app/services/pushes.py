@@ -3,7 +3,7 @@
 Called by `services.sync`. The answer closes nothing: only a look taken after it does.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -131,8 +131,12 @@ class Push:
         )
 
 
-def plan(session: Session, customer_id: int, *, before_first_look: bool, now: datetime) -> list[Push]:
+def plan(
+    session: Session, customer_id: int, *, before_first_look: bool, now: datetime, left_out: Container[int] = ()
+) -> list[Push]:
     """Return the calls to make for a customer, each noted in its cells and operations as sent.
+
+    Relations that are `left_out` get none.
 
     With `before_first_look` only tags are added, and only on relations that nobody has looked at yet and
     that an event opened, of customers who have no other: a new friendship carries no tags that the additions could
@@ -140,7 +144,8 @@ def plan(session: Session, customer_id: int, *, before_first_look: bool, now: da
     """
     session.flush()
     statement = BEFORE_FIRST_LOOK if before_first_look else AFTER_LOOK
-    rows = statement.rows(session, {"customer_id": customer_id})
+    found = statement.rows(session, {"customer_id": customer_id})
+    rows = [row for row in found if row.relation_id not in left_out]
     pushes: dict[int, Push] = {}
     for row in rows:
         if row.tries >= MAX_TRIES:

@@ -14,6 +14,7 @@ from wecom_app.errors import (
     AppError,
     WeComError,
     WeComGone,
+    WeComMemberBarred,
     WeComMisconfigured,
     WeComRejected,
     WeComTagGone,
@@ -40,6 +41,8 @@ LOOKED_AT = Prepared(
 )
 
 Answered = Sequence[tuple[Push, Answer]]
+Barred = dict[int, WeComMemberBarred]
+"""Relations whose member lacks a right: they are not pushed again in this run."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,17 @@ class Question:
 
 
 def run(runtime: Runtime, args: JobArgs) -> None:
-    """Bring one customer's relations into agreement; raises WeComError where WeCom cannot be reached."""
-    customer_id = int(args["customer_id"])
+    """Bring one customer's relations into agreement; raises WeComError where WeCom cannot be reached.
+
+    What WeCom refuses of one member is raised once the other relations have been seen to.
+    """
+    barred: Barred = {}
+    _agree(runtime, int(args["customer_id"]), barred)
+    for error in barred.values():
+        raise error
+
+
+def _agree(runtime: Runtime, customer_id: int, barred: Barred) -> None:
     with runtime.write() as session:
         customers.lock(session, [customer_id])
         planned = pushes.plan(session, customer_id, before_first_look=True, now=runtime.clock.now())
@@ -62,7 +74,7 @@ def run(runtime: Runtime, args: JobArgs) -> None:
     for _ in range(MAX_ROUNDS):
         if planned:
             has_pushed = True
-            question = _push(runtime, customer_id, planned)
+            question = _push(runtime, customer_id, planned, barred)
         if question is None:
             return
         try:
@@ -71,7 +83,7 @@ def run(runtime: Runtime, args: JobArgs) -> None:
             _contact_gone(runtime, customer_id, question, error)
             return
         runtime.crash_point("sync.after_look")
-        seen, planned = _take_in(runtime, customer_id, question, details)
+        seen, planned = _take_in(runtime, customer_id, question, details, barred)
         runtime.crash_point("sync.after_merge")
         if not planned and not seen.look_again:
             return
@@ -102,13 +114,13 @@ def _question(session: Session, customer_id: int) -> Question | None:
 
 
 def _take_in(
-    runtime: Runtime, customer_id: int, question: Question, details: ContactDetails
+    runtime: Runtime, customer_id: int, question: Question, details: ContactDetails, barred: Barred
 ) -> tuple[Seen, list[Push]]:
     """Write down and merge what was seen; return what came of it and the calls to make next."""
     fate = NOBODY_ASKED
     while True:
         try:
-            return _write_down(runtime, customer_id, question, details, fate)
+            return _write_down(runtime, customer_id, question, details, fate, barred)
         except TagsInDoubt as doubt:
             fate = _ask_about(runtime, doubt.seen, fate)
 
@@ -122,7 +134,7 @@ class TagsInDoubt(Exception):
 
 
 def _write_down(
-    runtime: Runtime, customer_id: int, question: Question, details: ContactDetails, fate: Fate
+    runtime: Runtime, customer_id: int, question: Question, details: ContactDetails, fate: Fate, barred: Barred
 ) -> tuple[Seen, list[Push]]:
     """Take the answer in whole, or else nothing of it: the half that was would pass for a later look at itself."""
     with runtime.write() as session:
@@ -137,7 +149,8 @@ def _write_down(
         )
         if seen.suspects or seen.unknown_tags:
             raise TagsInDoubt(seen)
-        return seen, pushes.plan(session, customer_id, before_first_look=False, now=runtime.clock.now())
+        now = runtime.clock.now()
+        return seen, pushes.plan(session, customer_id, before_first_look=False, left_out=barred, now=now)
 
 
 def _ask_about(runtime: Runtime, seen: Seen, fate: Fate) -> Fate:
@@ -148,7 +161,7 @@ def _ask_about(runtime: Runtime, seen: Seen, fate: Fate) -> Fate:
     return fate.joined(library.confirm(runtime, seen.suspects))
 
 
-def _push(runtime: Runtime, customer_id: int, planned: Sequence[Push]) -> Question | None:
+def _push(runtime: Runtime, customer_id: int, planned: Sequence[Push], barred: Barred) -> Question | None:
     """Make the calls, write down how each ended, and draw the number of the look that follows."""
     answered: list[tuple[Push, Answer]] = []
     for index, push in enumerate(planned):
@@ -156,7 +169,12 @@ def _push(runtime: Runtime, customer_id: int, planned: Sequence[Push]) -> Questi
         try:
             answered += _send(runtime, push)
         except NoAnswer as failure:
-            not_made = [(later, Answer(counts=False, refused=True)) for later in planned[index + 1 :]]
+            if isinstance(failure.error, WeComMemberBarred):
+                barred[push.relation_id] = failure.error
+                answered.append(failure.answered)
+                continue
+            waits = Answer(counts=False, refused=True, reason=failure.error.message)
+            not_made = [(later, waits) for later in planned[index + 1 :]]
             with runtime.write() as session:
                 pushes.record_answers(session, [*answered, failure.answered, *not_made], runtime.clock.now())
             raise failure.error from None

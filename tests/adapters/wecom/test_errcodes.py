@@ -8,6 +8,7 @@ from wecom_app.adapters.wecom.errcodes import MEANINGS, error_for, meaning_of
 from wecom_app.errors import (
     WeComError,
     WeComGone,
+    WeComMemberBarred,
     WeComMisconfigured,
     WeComRejected,
     WeComTagGone,
@@ -20,7 +21,8 @@ from wecom_app.errors import (
 EXPECTED = {
     WeComUnavailable: (-1, 40014, 42001),
     WeComThrottled: (6000, 45009, 45033, 45035, 41096),
-    WeComMisconfigured: (40001, 40013, 40056, 40091, 48002, 50003, 60011, 60020, 84074, 301002, 43012, 93000),
+    WeComMisconfigured: (40001, 40013, 40056, 40091, 48002, 50003, 60020, 301002, 43012, 93000),
+    WeComMemberBarred: (40098, 41054, 50002, 60011, 60021, 84074, 84083, 610004, 701008),
     WeComGone: (40003, 40096, 41044, 60111, 84061),
     WeComTagGone: (40068,),
     WelcomeTooLate: (41049, 41050),

@@ -11,6 +11,7 @@ from wecom_app.errors import (
     LoginCodeRefused,
     WeComError,
     WeComGone,
+    WeComMemberBarred,
     WeComMisconfigured,
     WeComRejected,
     WeComTagGone,
@@ -38,7 +39,7 @@ class Meaning(NamedTuple):
 
 
 UNAVAILABLE, THROTTLED, REJECTED = WeComUnavailable, WeComThrottled, WeComRejected
-SETUP, GONE = WeComMisconfigured, WeComGone
+SETUP, BARRED, GONE = WeComMisconfigured, WeComMemberBarred, WeComGone
 
 MEANINGS: Mapping[int, Meaning] = {
     -1: Meaning(UNAVAILABLE, "企业微信系统繁忙，系统会自动重试"),
@@ -59,7 +60,7 @@ MEANINGS: Mapping[int, Meaning] = {
     40072: Meaning(REJECTED, "标签或标签组名称过长（最多 30 个字）"),
     40091: Meaning(SETUP, "Secret 属于另一家企业：请核对 WECOM_CORP_ID 与 WECOM_SECRET"),
     40096: Meaning(GONE, "企业微信中没有这个客户"),
-    40098: Meaning(SETUP, "成员尚未实名认证，请该成员在企业微信中完成实名认证"),
+    40098: Meaning(BARRED, "成员尚未实名认证，请该成员在企业微信中完成实名认证"),
     40099: Meaning(REJECTED, "成员的客户数已达上限，请换一位成员或申请扩容"),
     40126: Meaning(REJECTED, "企业标签数量已达上限，请先在企业微信后台清理标签"),
     41001: Meaning(UNAVAILABLE, "请求没有带上访问令牌，系统会自动重试"),
@@ -74,7 +75,7 @@ MEANINGS: Mapping[int, Meaning] = {
     41050: Meaning(WelcomeTooLate, "欢迎语凭证已使用或已过期（20 秒），未发送"),
     41051: Meaning(WelcomeTaken, "客户已收到其他欢迎语或已开始聊天"),
     41053: Meaning(REJECTED, "客户尚未同意会话存档，欢迎语未发送"),
-    41054: Meaning(SETUP, "成员尚未激活企业微信"),
+    41054: Meaning(BARRED, "成员尚未激活企业微信"),
     41096: Meaning(THROTTLED, "另一个应用正在发送欢迎语，系统会立即再试"),
     42001: Meaning(UNAVAILABLE, "访问令牌已过期，系统会自动重试"),
     42014: Meaning(REJECTED, "卡片的任务编号不合要求或已用过"),
@@ -94,12 +95,12 @@ MEANINGS: Mapping[int, Meaning] = {
     48004: Meaning(SETUP, "接口已被企业微信禁用，请在企业微信后台查看原因"),
     48006: Meaning(SETUP, "应用没有调用此接口的权限"),
     48009: Meaning(SETUP, "此 Secret 不能调用该接口，请使用自建应用的 Secret"),
-    50002: Meaning(SETUP, "成员不在应用的可见范围内：请在企业微信后台调整应用可见范围"),
+    50002: Meaning(BARRED, "成员不在应用的可见范围内：请在企业微信后台调整应用可见范围"),
     50003: Meaning(SETUP, "应用已被停用：请在企业微信后台重新启用"),
     50100: Meaning(REJECTED, "翻页位置已失效，请从头开始"),
-    60011: Meaning(SETUP, "没有权限访问此成员：请检查应用可见范围"),
+    60011: Meaning(BARRED, "没有权限访问此成员：请检查应用可见范围"),
     60020: Meaning(SETUP, "本服务器的 IP 不在「企业可信IP」中：请在应用详情页添加，约 1 分钟后生效"),
-    60021: Meaning(SETUP, "成员不在应用的可见范围内：请在企业微信后台调整应用可见范围"),
+    60021: Meaning(BARRED, "成员不在应用的可见范围内：请在企业微信后台调整应用可见范围"),
     60111: Meaning(GONE, "企业微信中没有这个成员，请重新同步成员"),
     81011: Meaning(REJECTED, "没有权限修改此标签：它由其他应用或后台创建，只能使用、不能修改"),
     81012: Meaning(REJECTED, "没有权限操作此对象"),
@@ -107,15 +108,15 @@ MEANINGS: Mapping[int, Meaning] = {
     82001: Meaning(REJECTED, "没有指定接收人"),
     82002: Meaning(REJECTED, "一次最多发给 1000 名成员"),
     84061: Meaning(GONE, "企业微信中没有这个好友关系"),
-    84074: Meaning(SETUP, "成员没有客户联系权限：请在「客户联系 → 权限配置」中加入该成员"),
-    84083: Meaning(SETUP, "成员没有客户联系权限：请在「客户联系 → 权限配置」中加入该成员"),
+    84074: Meaning(BARRED, "成员没有客户联系权限：请在「客户联系 → 权限配置」中加入该成员"),
+    84083: Meaning(BARRED, "成员没有客户联系权限：请在「客户联系 → 权限配置」中加入该成员"),
     93000: Meaning(SETUP, "群机器人的地址无效或机器人已被移除：请重新复制 Webhook 地址到 GROUP_ROBOT_URL"),
     93004: Meaning(SETUP, "群机器人已被停用：请在群里重新启用，或更换 GROUP_ROBOT_URL"),
     93008: Meaning(SETUP, "群机器人已不在群里：请重新添加，并更新 GROUP_ROBOT_URL"),
     301002: Meaning(SETUP, "访问令牌不属于此应用：请核对 WECOM_AGENT_ID 与 WECOM_SECRET"),
     301042: Meaning(SETUP, "本服务器的 IP 不在「企业可信IP」中：请在应用详情页添加，约 1 分钟后生效"),
-    610004: Meaning(SETUP, "成员不在客户联系的使用范围内：请在企业微信后台调整"),
-    701008: Meaning(SETUP, "成员没有互通许可：请在企业微信后台为成员分配许可"),
+    610004: Meaning(BARRED, "成员不在客户联系的使用范围内：请在企业微信后台调整"),
+    701008: Meaning(BARRED, "成员没有互通许可：请在企业微信后台为成员分配许可"),
 }
 FOREIGN_TAG = Meaning(REJECTED, MEANINGS[81011].advice)
 UNSEEN_MEMBER = Meaning(REJECTED, "成员不在应用的可见范围内，无法读取其姓名")
