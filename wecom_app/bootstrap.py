@@ -14,6 +14,7 @@ from sqlalchemy import select
 from wecom_app.adapters.intake import GroupCommitIntake
 from wecom_app.adapters.pinyin import PinyinSlugify
 from wecom_app.adapters.scheduler import BackgroundClock
+from wecom_app.adapters.wecom.budget import StoredPace
 from wecom_app.adapters.wecom.call_log import CallLog
 from wecom_app.adapters.wecom.crypto import Cipher
 from wecom_app.adapters.wecom.gateway import Gateway
@@ -31,6 +32,7 @@ from wecom_app.services.checkup import Patient
 from wecom_app.services.jobs import JOB_KINDS, TICKS
 from wecom_app.services.metrics import Metrics
 from wecom_app.services.runtime import LANES, Runtime, Store
+from wecom_app.services.wecom_status import Pace
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,11 @@ def open_store(settings: Settings, clock: Clock | None = None) -> Store:
     store = Store(clock=clock, database=database)
     store.queue = _make_queue(database, clock, Metrics())
     return store
+
+
+def pace_of(store: Store) -> Pace:
+    """Return how fast WeCom may be called, for commands that say beforehand what something will cost."""
+    return StoredPace(Limits(), store.database, store.clock)
 
 
 def build_robots(

@@ -7,8 +7,10 @@ import pytest
 from sqlalchemy import select
 
 from tests.flows.company import Company
+from tests.flows.definitions import names_there
 from tests.flows.pulling import befriend, deafen, go_live, pull, unmark, view
 from tests.flows.test_repair_commands import open_terminal
+from tests.web.browsing import local_admin
 from wecom_app.cli.sync import sync_group
 from wecom_app.models import Customer, Relation
 from wecom_app.services import runs, source_backfill
@@ -63,6 +65,35 @@ def test_everybody_gets_the_tag_of_how_he_came_as_counted_before_and_an_undo_tak
     company.post(f"/sync/runs/{run.id}/undo", {})
     company.settle_later(60)
     assert all(company.tags_here(one) == set() == company.tags_there(one) for one in of.values())
+
+
+@pytest.mark.both
+def test_the_tags_that_an_undone_run_made_are_archived_on_request_and_come_back_with_the_next_run(
+    company: Company,
+) -> None:
+    of = old_customers(company)
+    run = fill(company)
+    admin = local_admin(company)
+    page = f"/admin/sync/runs/{run.id}"
+    assert "现在没有客户了" not in admin.get(page).get_data(as_text=True)
+    company.post(f"/sync/runs/{run.id}/undo", {})
+    company.settle_later(60)
+    text = admin.get(page).get_data(as_text=True)
+    assert "归档这 2 个标签" in text
+    assert "现在没有客户了" in admin.get(f"/admin/sync/runs/{run.id + 1}").get_data(as_text=True)
+
+    admin.send("POST", f"{page}/leftovers")
+
+    assert source_tags(company) == set()
+    assert "现在没有客户了" not in admin.get(page).get_data(as_text=True)
+    fill(company)
+    assert source_tags(company) == {"名片分享", "来源未识别"}
+    assert company.tags_here(of["card"]) == {"名片分享"} == company.tags_there(of["card"])
+    assert set(names_there(company, "获客来源")) == {"名片分享", "来源未识别"}
+
+
+def source_tags(company: Company) -> set[str]:
+    return {tag["name"] for tag in company.get("/tags")["items"] if tag["group"] == "basic_info.source"}
 
 
 def test_running_again_changes_nothing_and_what_a_person_took_off_stays_off(company: Company) -> None:

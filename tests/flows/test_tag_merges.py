@@ -117,7 +117,12 @@ def test_a_group_that_stood_here_alone_is_taken_to_wecom_with_its_customers_for_
     assert [cost[name] for name in ("tags", "customers", "relations", "first_calls", "days")] == [2, 1, 1, 1, 1]
     assert cost["calls_a_day"] == 1.0
     assert cost["tags_most"] == 10_000
-    assert "1 次打标调用" in terminal(tags_group, "mirror", group, "--dry-run").stdout
+    said = terminal(tags_group, "mirror", group, "--dry-run").stdout
+    assert "1 次打标调用，按现在的速度约 1 秒" in said
+    assert "占每天可用次数的 不到 0.01%" in said
+    told = terminal.json(tags_group, "mirror", group, "--dry-run")
+    assert told["first_hours"] == cost["first_hours"] == pytest.approx(1 / 120_000)
+    assert all(one["share"] == pytest.approx(one["calls_a_day"] / (24 * 120_000)) for one in (told, cost))
     edited = company.client.patch(f"/api/v1/tag-groups/{group}", json={"mirror": "push"}, headers=company.headers)
     assert edited.status_code == 409
 

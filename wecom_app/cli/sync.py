@@ -58,7 +58,7 @@ def list_failures(_settings: Settings, store: Store, as_json: bool) -> None:
 def list_conflicts(settings: Settings, store: Store, state: str, limit: int, as_json: bool) -> None:
     """列出两边不一致的记录，新的在前。"""
     with store.read() as session:
-        found = conflicts.list_conflicts(session, state=state, limit=limit)
+        found = conflicts.list_conflicts(session, store.clock.now(), state=state, limit=limit)
     if as_json:
         echo_json(Page[ConflictOut](items=[conflict_out(view) for view in found], next_cursor=None))
         return

@@ -11,6 +11,7 @@ from datetime import timedelta
 import click
 from sqlalchemy.orm import Session
 
+from wecom_app.bootstrap import pace_of
 from wecom_app.cli.common import fail, with_store
 from wecom_app.cli.tables import echo_json, echo_table, moment
 from wecom_app.config import Settings
@@ -148,7 +149,7 @@ COMMANDS: tuple[click.Command, ...] = (pull, backfill, push, status, *(_command(
 
 def _show_sources(store: Store, as_json: bool) -> None:
     with store.read() as session:
-        found = source_preview.preview(session, None)
+        found = source_preview.preview(session, pace_of(store))
     if as_json:
         echo_json(sources_out(found))
         return

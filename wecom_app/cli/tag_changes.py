@@ -5,15 +5,19 @@ The command does the pages itself and shows how far it is; stopped halfway, a ru
 
 import sys
 from collections.abc import Callable
+from datetime import timedelta
+from math import ceil
 
 import click
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from wecom_app.adapters.pinyin import PinyinSlugify
+from wecom_app.bootstrap import pace_of
 from wecom_app.cli.common import with_store
 from wecom_app.cli.tables import echo_json
 from wecom_app.config import Settings
+from wecom_app.domain.durations import span_words
 from wecom_app.domain.vocabulary import Mirror
 from wecom_app.models import LibraryChange
 from wecom_app.services import (
@@ -92,9 +96,8 @@ def mirror(settings: Settings, store: Store, group: str, mirror: str, dry_run: b
     """把只在本系统的标签组（写 key）同步到企业微信，先看首次和每天要花多少调用。"""
     wanted = Mirror(mirror)
     with store.read() as session:
-        found = mirror_out(
-            mirror_costs.preview(session, group, wanted, store.clock.now(), most=settings.wecom_tag_limit, status=None)
-        )
+        most, pace = settings.wecom_tag_limit, pace_of(store)
+        found = mirror_out(mirror_costs.preview(session, group, wanted, store.clock.now(), most=most, pace=pace))
     if _asked(found, _mirror_words(found), dry_run=dry_run, yes=yes, as_json=as_json):
         _carry_out(
             store, "tag_group.mirror", lambda session, context: mirror_costs.start(session, context, group, wanted, BY)
@@ -166,6 +169,9 @@ def _selection_words(found: SelectionPreviewOut) -> list[str]:
 def _mirror_words(found: MirrorPreviewOut) -> list[str]:
     return [
         f"「{found.group.name}」同步到企业微信：新增 {found.tags} 个标签（已用 {found.tags_used}/{found.tags_most}）",
-        f"首次：{found.customers} 位客户、{found.relations} 个好友关系，{found.first_calls} 次打标调用",
-        f"之后：按近 {found.days} 天的改动，每天约 {found.calls_a_day:.1f} 次",
+        f"首次：{found.customers} 位客户、{found.relations} 个好友关系，{found.first_calls} 次打标调用，"
+        f"按现在的速度约 {span_words(timedelta(seconds=ceil(found.first_hours * 3600)))}",
+        f"之后每天：按近 {found.days} 天的改动，约 {found.calls_a_day:.1f} 次打标调用，"
+        f"占每天可用次数的 {mirror_costs.share_words(found.share)}",
+        "每次打标前后各读一次客户资料；为欢迎语和侧边栏留出的次数不算在内",
     ]

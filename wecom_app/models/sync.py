@@ -68,6 +68,8 @@ class SyncConflict(Base):
     """Of a mark: the number of the look that noted it, once that look is written down."""
     settled_by: Mapped[str | None] = mapped_column(String(64))
     """The person who settled it; None where a rule did."""
+    change: Mapped[dict[str, Any] | None]
+    """What his word changed, to take it back: of a mark the change set, of a name or order what stood before."""
     created_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
 
@@ -143,7 +145,7 @@ class SyncRunItem(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     run_id: Mapped[int] = mapped_column(ForeignKey("sync_run.id"))
     kind: Mapped[str] = mapped_column(String(12))
-    """removal, absent, tag_gone (these wait), unreadable, failed or adopted."""
+    """removal, absent, tag_gone (these wait), unreadable, failed, adopted or made."""
     subject: Mapped[str] = mapped_column(String(80))
     """What it is about, once per run and kind: a relation's id, a tag's id or a userid."""
     relation_id: Mapped[int | None] = mapped_column(ForeignKey("relation.id"))

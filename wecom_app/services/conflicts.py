@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from wecom_app.domain.tagging import Source
 from wecom_app.domain.vocabulary import SourceKind
+from wecom_app.errors import NotFound
 from wecom_app.models import Customer, Relation, Staff, SyncConflict, Tag, TagGroup
-from wecom_app.services import customers, definition_conflicts, tagging
+from wecom_app.services import conflict_undo, customers, definition_conflicts, tagging
 from wecom_app.services.history import Act
 from wecom_app.services.ports import JobQueue
 from wecom_app.services.tagging import TagChange
@@ -27,6 +28,7 @@ LEFT_WORDS: Mapping[str, str] = {
 }
 Reason = str
 """A key of LEFT_WORDS."""
+_Row = Row[SyncConflict, str, str, str, str, str, str]
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,21 @@ class ConflictView:
     settled_by: str | None
     created_at: datetime
     settled_at: datetime | None
+    undo_reason: str | None
+    """Why the word that settled it cannot be taken back, a key of `conflict_undo.KEPT_WORDS`; None where it can."""
+
+    @property
+    def can_undo(self) -> bool:
+        return self.undo_reason is None
+
+    @property
+    def undo_words(self) -> str | None:
+        return None if self.undo_reason is None else conflict_undo.KEPT_WORDS[self.undo_reason]
 
 
 def list_conflicts(
     session: Session,
+    now: datetime,
     *,
     state: str | None = None,
     external_userid: str | None = None,
@@ -88,8 +101,21 @@ def list_conflicts(
     if before_id is not None:
         query = query.where(SyncConflict.id < before_id)
     rows = session.execute(query).all()
-    keys = _keys(session, [row.SyncConflict for row in rows])
-    return [_view(row, keys) for row in rows]
+    return _views(session, rows, now)
+
+
+def get(session: Session, conflict_id: int, now: datetime) -> ConflictView:
+    """Return one; raise NotFound."""
+    rows = session.execute(_whole().where(SyncConflict.id == conflict_id)).all()
+    if not rows:
+        raise NotFound(LEFT_WORDS["missing"])
+    return _views(session, rows, now)[0]
+
+
+def _views(session: Session, rows: Sequence[_Row], now: datetime) -> list[ConflictView]:
+    found = [row.SyncConflict for row in rows]
+    keys, obstacles = _keys(session, found), conflict_undo.obstacles(session, found, now)
+    return [_view(row, keys, obstacles.get(row.SyncConflict.id)) for row in rows]
 
 
 def _whole() -> Select[SyncConflict, str, str, str, str, str, str]:
@@ -160,6 +186,8 @@ def settle(
     for conflict in settled:
         conflict.state, conflict.settled_by, conflict.settled_at = "settled", by[:64], now
         conflict.resolution = "theirs" if take_theirs else "ours"
+        if conflict.customer_id is not None:
+            conflict.change = {"change_set_id": applied.change_set_id if take_theirs else None}
     return Settled(len(settled), applied.change_set_id, tuple(left))
 
 
@@ -187,7 +215,7 @@ def _keys(session: Session, found: Iterable[SyncConflict]) -> Mapping[int, str]:
     return {row.id: row.key for row in session.execute(select(Tag.id, Tag.key).where(Tag.id.in_(ids)))}
 
 
-def _view(row: Row[SyncConflict, str, str, str, str, str, str], keys: Mapping[int, str]) -> ConflictView:
+def _view(row: _Row, keys: Mapping[int, str], undo_reason: str | None) -> ConflictView:
     conflict = row.SyncConflict
     is_mark, is_group = conflict.customer_id is not None, conflict.group_id is not None
     ours, theirs = definition_conflicts.values_of(conflict)
@@ -208,6 +236,7 @@ def _view(row: Row[SyncConflict, str, str, str, str, str, str], keys: Mapping[in
         settled_by=conflict.settled_by,
         created_at=conflict.created_at,
         settled_at=conflict.settled_at,
+        undo_reason=undo_reason,
     )
 
 

@@ -19,6 +19,11 @@ Definition = Tag | TagGroup
 USE_WORDS = {"channel": "渠道活码", "content": "内容", "bot": "机器人"}
 NUMBERS = "numbers"
 """Key in a row's `theirs`: where WeCom puts each tag of a group."""
+SIDES = {
+    Dispute.NAME: ("name", "base_name", "sent_name"),
+    Dispute.ORDER: ("position", "base_order", "sent_order"),
+}
+"""The columns that hold ours, the last agreed value, and what WeCom is being told."""
 MAX_ALIASES = 20
 """As many as `library_edits` lets people write; the oldest goes."""
 
@@ -95,34 +100,61 @@ def uses_of(session: Session, tags: Sequence[Tag]) -> tuple[str, ...]:
 
 def settle(session: Session, queue: JobQueue, conflict: SyncConflict, *, take_theirs: bool) -> str | None:
     """Carry out a person's word; return the key of `conflicts.LEFT_WORDS` that says why it cannot be."""
-    one: Definition | None = (
-        session.get(Tag, conflict.tag_id) if conflict.group_id is None else session.get(TagGroup, conflict.group_id)
-    )
-    assert one is not None
+    one = subject_of(session, conflict)
     if conflict.kind == Dispute.DELETION:
+        conflict.change = {}
         return None if take_theirs else library_recreation.request_again(session, queue, one)
     if one.gone_at is not None:
         return "gone"
+    before, aliases = sides_of(session, conflict), list(one.aliases)
     if conflict.kind == Dispute.ORDER:
         _settle_order(session, conflict, take_theirs=take_theirs)
     elif take_theirs and is_name_held(session, one, conflict.theirs["value"]):
         return "taken"
     else:
         _settle_name(one, conflict.theirs["value"], take_theirs=take_theirs)
-        _touch(session, one)
+        touch(session, one)
     session.flush()
+    added = [alias for alias in one.aliases if alias not in aliases]
+    conflict.change = {"before": before, "after": sides_of(session, conflict), "aliases": added}
     taxonomy.enqueue_push(session, queue, one.id if isinstance(one, TagGroup) else one.group_id)
     return None
 
 
+def subject_of(session: Session, conflict: SyncConflict) -> Definition:
+    """Return the group or tag that it is about."""
+    if conflict.group_id is not None:
+        return session.get_one(TagGroup, conflict.group_id)
+    return session.get_one(Tag, conflict.tag_id)
+
+
+def decided_by(session: Session, conflict: SyncConflict) -> Sequence[Definition]:
+    """Return what a word on it changes: the tags whose order it is, or the one whose name."""
+    if conflict.kind != Dispute.ORDER:
+        return [subject_of(session, conflict)]
+    return session.scalars(
+        select(Tag).where(Tag.id.in_(_numbers(conflict)), Tag.gone_at.is_(None)).order_by(Tag.id)
+    ).all()
+
+
+def sides_of(session: Session, conflict: SyncConflict) -> dict[str, list[Any]]:
+    """Return ours, the last agreed value and what WeCom is being told, of each that a word on it changes."""
+    names = SIDES[Dispute(conflict.kind)]
+    return {str(one.id): [getattr(one, name) for name in names] for one in decided_by(session, conflict)}
+
+
+def _numbers(conflict: SyncConflict) -> dict[int, int]:
+    return {int(tag_id): number for tag_id, number in conflict.theirs.get(NUMBERS, {}).items()}
+
+
 def _settle_order(session: Session, conflict: SyncConflict, *, take_theirs: bool) -> None:
     """What WeCom shows is the last agreed order now: ours, or the only change."""
-    numbers = {int(tag_id): number for tag_id, number in conflict.theirs.get(NUMBERS, {}).items()}
-    for tag in session.scalars(select(Tag).where(Tag.id.in_(numbers), Tag.gone_at.is_(None)).order_by(Tag.id)):
+    numbers = _numbers(conflict)
+    for tag in decided_by(session, conflict):
         tag.base_order, tag.sent_order = numbers[tag.id], None
         if take_theirs:
             tag.position = numbers[tag.id]
-        _touch(session, tag)
+        touch(session, tag)
 
 
 def _settle_name(one: Definition, theirs: str, *, take_theirs: bool) -> None:
@@ -133,7 +165,8 @@ def _settle_name(one: Definition, theirs: str, *, take_theirs: bool) -> None:
     one.base_name, one.sent_name = theirs, None
 
 
-def _touch(session: Session, one: Definition) -> None:
+def touch(session: Session, one: Definition) -> None:
+    """Give what was decided another number, so that no older list of WeCom's is heard, and another try."""
     one.tries, one.blocked, one.blocked_by = 0, None, None
     one.touched_seq = sequence.draw(session)
     one.version += 1

@@ -159,10 +159,14 @@ def check_tag(session: Session, tag: Tag, group: TagGroup, values: Mapping[str, 
 
 
 def archive_tag(session: Session, context: Context, key: str, *, cascade: bool = False, actor: str) -> Tag:
-    """Take a tag out of use, once: who has it keeps it, and it stays at WeCom. Raises Conflict naming who uses it."""
+    """Take a tag out of use, once: who has it keeps it, and it stays at WeCom. Raises Conflict naming who uses it.
+
+    A source tag goes only while no customer has it; it comes back as soon as one does.
+    """
     tag, group = find_tag(session, key, lock=True, archived=True)
     if tag.archived_at is None:
-        _check_built_in(group)
+        if tag_users.customers_with(session, [tag.id]):
+            _check_built_in(group)
         _end_uses(session, context, [tag], tag.name, cascade=cascade, actor=actor)
         tag.archived_at = context.now
         tag.version += 1

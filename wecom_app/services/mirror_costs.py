@@ -19,11 +19,11 @@ from wecom_app.models.tagging import CUSTOMER_LEVEL
 from wecom_app.services import cells, library_changes, library_edits, library_limits, selections, taxonomy
 from wecom_app.services.context import Context
 from wecom_app.services.library_changes import Actor, Place
-from wecom_app.services.wecom_status import WeComStatus
+from wecom_app.services.wecom_status import Pace, push_time_s, pushes_a_day
 
 MIRROR = "mirror"
+LEAST_SHARE = 0.0001
 LOOK_BACK = timedelta(days=30)
-HOURS = 24
 
 
 @dataclass(frozen=True)
@@ -44,21 +44,19 @@ class MirrorCost:
     relations: int
     """Live relations of the customers who have a tag of the group: each costs one call at first."""
     first_calls: int
-    first_hours: float | None
-    """How long those take at our pace; None where it is not known."""
+    first_hours: float
+    """How long those take at our pace."""
     calls_a_day: float
     """What the changes of the last 30 days would have cost, a day."""
     days: int
     """Days that the figure above comes from: the group may be younger than 30."""
-    share: float | None
+    share: float
     """Of the day's budget for calls that are not urgent."""
     as_of: datetime
 
 
-def preview(
-    session: Session, key: str, mirror: Mirror, now: datetime, *, most: int, status: WeComStatus | None
-) -> MirrorCost:
-    """Return what mirroring a group would cost; raise NotFound. Without `status` the pace is not known.
+def preview(session: Session, key: str, mirror: Mirror, now: datetime, *, most: int, pace: Pace) -> MirrorCost:
+    """Return what mirroring a group would cost; raise NotFound.
 
     `most` is how many tags a company may have by the setting; what WeCom itself said counts before it.
     """
@@ -73,8 +71,6 @@ def preview(
     is_pushed = mirror in PUSHED
     calls_a_day = _calls_since(session, group, now - LOOK_BACK) / days if is_pushed else 0.0
     first_calls = relations if is_pushed and group.mirror not in PUSHED else 0
-    seconds = status.push_time_s(first_calls) if status is not None else None
-    a_day = _budget_a_day(status)
     return MirrorCost(
         group=group,
         mirror=mirror,
@@ -84,12 +80,17 @@ def preview(
         customers=session.execute(holders).scalar_one(),
         relations=relations,
         first_calls=first_calls,
-        first_hours=None if seconds is None else seconds / 3600,
+        first_hours=push_time_s(pace, first_calls) / 3600,
         calls_a_day=calls_a_day,
         days=days,
-        share=None if a_day is None else calls_a_day / a_day,
+        share=calls_a_day / pushes_a_day(pace),
         as_of=now,
     )
+
+
+def share_words(share: float) -> str:
+    """Return a share of the day's calls as people read it: 0.35%, 不到 0.01%."""
+    return "不到 0.01%" if 0 < share < LEAST_SHARE else f"{share:.2%}"
 
 
 def start(session: Session, context: Context, key: str, mirror: Mirror, actor: Actor) -> LibraryChange:
@@ -183,10 +184,3 @@ def _calls_since(session: Session, group: TagGroup, since: datetime) -> int:
         .subquery()
     )
     return session.execute(select(func.count()).select_from(changed)).scalar_one()
-
-
-def _budget_a_day(status: WeComStatus | None) -> int | None:
-    """Return the day's calls to one API that are not kept for urgent ones; None where no API was called yet."""
-    budgets = status.budget() if status is not None else ()
-    limits = [budget.hour_limit - budget.hour_reserve for budget in budgets if budget.hour_limit > 0]
-    return HOURS * max(limits) if limits else None

@@ -24,7 +24,7 @@ PAGE = 400
 
 @dataclass(frozen=True)
 class Item:
-    """`kind`: removal, absent, tag_gone, unreadable, failed or adopted; `subject` is what it is about, once a run."""
+    """`kind`: removal, absent, tag_gone, unreadable, failed, adopted or made; `subject`: what about, once a run."""
 
     kind: str
     subject: str

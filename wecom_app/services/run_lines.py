@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from wecom_app.models import Customer, CustomerTag, Relation, Staff, SyncRunItem, Tag, TagGroup
 
 ABOUT_MEMBERS = ("unreadable", "failed")
-ABOUT_TAGS = ("tag_gone",)
+ABOUT_TAGS = ("tag_gone", "made")
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ ITEM_WORDS: Mapping[str, str] = {
     "unreadable": "成员读不到",
     "failed": "没读完",
     "adopted": "已采纳",
+    "made": "新建标签",
 }
 RESULT_WORDS: Mapping[str, str] = {
     "noted": "已记录",

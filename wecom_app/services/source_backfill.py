@@ -26,6 +26,7 @@ from wecom_app.services import (
     push_backlog,
     run_ends,
     runs,
+    source_leftovers,
     source_origins,
     sources,
     tagging,
@@ -119,7 +120,7 @@ def _take_page(session: Session, context: Context, standing: SyncRun) -> bool:
     customers.lock(session, sorted({row.customer_id for row in rows}))
     # Read under the lock: a callback may have ended a friendship or begun it anew meanwhile.
     page = source_origins.place(session, [row.id for row in rows])
-    wishes, cut = _within_room(_wishes(session, context, page))
+    wishes, cut = _within_room(_wishes(session, context, standing.id, page))
     changes = [wish.change for wish in wishes]
     act = Act("channel", actor_ref=standing.asked_by, reason=REASON, parent_id=standing.change_set_id)
     applied = tagging.apply(session, changes, act, queue=context.queue, now=context.now)
@@ -142,14 +143,14 @@ def _within_room(wishes: Iterable[Wish]) -> tuple[list[Wish], int | None]:
     return kept, kept[-1].relation_id
 
 
-def _wishes(session: Session, context: Context, page: Sequence[Placed]) -> Iterable[Wish]:
+def _wishes(session: Session, context: Context, run_id: int, page: Sequence[Placed]) -> Iterable[Wish]:
     """Return what the customers of these relations are to get and have not got."""
     members: dict[Origin, dict[int, Relation]] = {}
     for one in page:
         if one.origin is not None:
             members.setdefault(one.origin, {})[one.relation.id] = one.relation
     for origin, relations in members.items():
-        yield from _wishes_of(session, _tag_ids(session, context, origin), origin, relations)
+        yield from _wishes_of(session, _tag_ids(session, context, run_id, origin), origin, relations)
 
 
 def _wishes_of(
@@ -167,10 +168,14 @@ def _wishes_of(
             yield Wish(relation_id, TagChange(relation.customer_id, tag_id, True, source, evidence, level))
 
 
-def _tag_ids(session: Session, context: Context, origin: Origin) -> list[int]:
+def _tag_ids(session: Session, context: Context, run_id: int, origin: Origin) -> list[int]:
     if origin.channel_id is not None:
         return sources.live_tag_ids(session, origin.channel_id)
-    return [taxonomy.ensure_source_tag(session, context, origin.name)]
+    is_new = sources.find_source_tag(session, origin.name) is None
+    tag_id = taxonomy.ensure_source_tag(session, context, origin.name)
+    if is_new:
+        source_leftovers.note(session, run_id, tag_id)
+    return [tag_id]
 
 
 def _ref(origin: Origin, relation: Relation) -> str:

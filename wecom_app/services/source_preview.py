@@ -14,7 +14,7 @@ from wecom_app.services import back_tagging, source_origins, sources
 from wecom_app.services.back_tagging import Plan
 from wecom_app.services.run_lines import TagName
 from wecom_app.services.source_origins import BEFORE_GO_LIVE, CHANNEL_ID, HAS_STATE, IS_HANDED_OVER, UNREAD, WAY, Origin
-from wecom_app.services.wecom_status import WeComStatus, push_time_s
+from wecom_app.services.wecom_status import Pace, push_time_s
 
 Place = tuple[bool, int]
 """Whether there is a state, and the way of adding."""
@@ -52,8 +52,8 @@ class Preview:
     seconds: int
 
 
-def preview(session: Session, status: WeComStatus | None) -> Preview:
-    """Count what a run would do; `status` knows the pace at which tags are pushed."""
+def preview(session: Session, pace: Pace) -> Preview:
+    """Count what a run would do; `pace` is that at which tags are pushed."""
     places: dict[Origin, Counter[Place]] = {}
     query = source_origins.known(select(CHANNEL_ID, HAS_STATE, WAY, func.count()).select_from(Relation))
     for channel_id, has_state, way, number in session.execute(query.group_by(CHANNEL_ID, HAS_STATE, WAY)):
@@ -69,7 +69,7 @@ def preview(session: Session, status: WeComStatus | None) -> Preview:
         handed_over=handed_over,
         customers=sum(share.customers for share in found),
         calls=calls,
-        seconds=ceil(push_time_s(status, calls)),
+        seconds=ceil(push_time_s(pace, calls)),
     )
 
 

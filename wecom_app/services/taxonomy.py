@@ -142,13 +142,25 @@ def enqueue_push(session: Session, queue: JobQueue, group_id: int) -> None:
 
 
 def ensure_source_tag(session: Session, context: Context, name: str, *, push: bool = True) -> int:
-    """Return the tag of this name in the group 获客来源, both made on first use; with `push` at WeCom too."""
+    """Return the tag of this name in the group 获客来源, both made on first use; with `push` at WeCom too.
+
+    One that was archived, since nobody had it, is in use again.
+    """
     group = find_group(session, SOURCE_GROUP_KEY)
     if group is None:
         group = _adopt_source_group(session, context)
-    tag = session.execute(
-        select(Tag).where(Tag.group_id == group.id, Tag.name == name, Tag.archived_at.is_(None), Tag.gone_at.is_(None))
-    ).scalar_one_or_none()
+    of_name = select(Tag).where(
+        Tag.group_id == group.id, Tag.name == name, Tag.gone_at.is_(None), Tag.merged_into.is_(None)
+    )
+    # Where several were archived, the one that WeCom still has.
+    of_name = of_name.order_by(Tag.archived_at.is_not(None), Tag.wecom_tag_id.is_(None), Tag.id)
+    tag = session.scalars(of_name.limit(1)).one_or_none()
+    if tag is not None and tag.archived_at is not None:
+        tag.archived_at = None
+        tag.version += 1
+        session.flush()
+        if push:
+            request_push(session, context, group.id)
     if tag is None:
         tag = add_tags(session, context, group, [TagDraft(name)], push=push)[0]
     return tag.id

@@ -77,6 +77,35 @@ def by_program(store: Store, name: str, ref: str, change_set_id: int, reason: st
     return _undo(store, change_set_id, act, Source(SourceKind.API, ref), None)
 
 
+@dataclass(frozen=True)
+class Change:
+    """What an act did to one tag of one customer, and to the values beside it in a single-choice group."""
+
+    change_set_id: int
+    customer_id: int
+    tag_id: int
+    relation_id: int
+    """The tag's own level is found from it: a relation's id, also for a tag of the customer himself."""
+
+
+def restorations(session: Session, changes: Iterable[Change], by: Source) -> dict[Change, Restoration]:
+    """Return the wishes that would undo single changes; none for one that changed nothing."""
+    asked = list(changes)
+    facts = tag_units.load_facts(session, {change.tag_id for change in asked})
+    found: dict[Change, Restoration] = {}
+    for change_set_id in sorted({change.change_set_id for change in asked}):
+        of_set = [change for change in asked if change.change_set_id == change_set_id]
+        events = _events(session, change_set_id, [change.customer_id for change in of_set])
+        wishes = _restorations([event for event in events if event.tag_id in facts.tags], facts, by)
+        by_unit = {facts.unit_key(wish.customer_id, wish.tag_ids[0], wish.relation_id): wish for wish in wishes}
+        for change in of_set:
+            level = facts.level(change.tag_id, change.relation_id)
+            wish = by_unit.get(facts.unit_key(change.customer_id, change.tag_id, level))
+            if wish is not None:
+                found[change] = wish
+    return found
+
+
 def _undo(store: Store, change_set_id: int, act: Act, by: Source, viewer: Viewer | None) -> Undone:
     with store.read() as session:
         _find(session, change_set_id, viewer)

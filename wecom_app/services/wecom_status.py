@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-PUSHES_PER_S = 150_000 * 0.8 / 3600
+HOURS = 24
+PUSHES_AN_HOUR = 150_000 * 0.8
+PUSHES_PER_S = PUSHES_AN_HOUR / 3600
 """What WeCom grants an app of one API in an hour, less our reserve; before the first call nothing else is known."""
 
 
@@ -38,18 +40,22 @@ class TokenState:
     last_error: str | None
 
 
-class WeComStatus(Protocol):
-    """How the traffic with WeCom stands, and its log; nothing here calls WeCom."""
+class Pace(Protocol):
+    """How fast WeCom may be called; known from the database, also to a command that calls nothing."""
 
     def budget(self) -> Sequence[ApiBudget]:
         """Return what is used and left of each API that was called of late."""
         ...
 
-    def token_state(self) -> TokenState: ...
-
     def push_time_s(self, calls: int) -> float | None:
         """Return how long so many tag pushes take at the rate they are paced at; None if it is not known."""
         ...
+
+
+class WeComStatus(Pace, Protocol):
+    """How the traffic with WeCom stands, and its log; nothing here calls WeCom."""
+
+    def token_state(self) -> TokenState: ...
 
     def flush(self) -> None:
         """Write down the calls that wait to be logged, and leave what this process holds to others."""
@@ -60,7 +66,13 @@ class WeComStatus(Protocol):
         ...
 
 
-def push_time_s(status: WeComStatus | None, calls: int) -> float:
+def push_time_s(pace: Pace, calls: int) -> float:
     """Return about how long so many tag pushes take, also before the first one was made."""
-    known = status.push_time_s(calls) if status is not None else None
+    known = pace.push_time_s(calls)
     return calls / PUSHES_PER_S if known is None else known
+
+
+def pushes_a_day(pace: Pace) -> float:
+    """Return the day's calls to one API that are not kept for urgent ones, also before the first one was made."""
+    limits = [budget.hour_limit - budget.hour_reserve for budget in pace.budget() if budget.hour_limit > 0]
+    return HOURS * max(limits, default=PUSHES_AN_HOUR)

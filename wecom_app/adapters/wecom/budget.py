@@ -4,12 +4,13 @@ A process takes calls in blocks, in one short write transaction each, and spends
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
+from wecom_app.adapters.wecom import apis
 from wecom_app.adapters.wecom.book import BLOCK, HOUR, MINUTE, SPANS, Book
 from wecom_app.adapters.wecom.errcodes import RATE_LIMITED, error_for
 from wecom_app.adapters.wecom.limits import OWN_LIMIT, Limits
@@ -163,6 +164,25 @@ class Budget:
         until = self._blocks.get(api)
         if until is not None and now < until:
             raise _throttled(api, (until - now).total_seconds())
+
+
+def push_time_s(budgets: Iterable[ApiBudget], calls: int, now: datetime) -> float | None:
+    """Return how long so many mark_tag calls take at our pace; None before the first one was made."""
+    found = next((budget for budget in budgets if budget.api == apis.MARK.path), None)
+    return None if found is None else time_for(found, calls, now)
+
+
+class StoredPace:
+    """The pace as the database knows it, for commands that call nothing themselves."""
+
+    def __init__(self, limits: Limits, database: Database, clock: Clock) -> None:
+        self._budget, self._clock = Budget(limits, database, clock), clock
+
+    def budget(self) -> Sequence[ApiBudget]:
+        return self._budget.read()
+
+    def push_time_s(self, calls: int) -> float | None:
+        return push_time_s(self.budget(), calls, self._clock.now())
 
 
 def time_for(budget: ApiBudget, calls: int, now: datetime) -> float:

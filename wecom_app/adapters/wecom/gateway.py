@@ -13,7 +13,7 @@ import requests
 from wecom_app.adapters.wecom import answers, apis
 from wecom_app.adapters.wecom.answers import Reader
 from wecom_app.adapters.wecom.apis import Api
-from wecom_app.adapters.wecom.budget import time_for
+from wecom_app.adapters.wecom.budget import push_time_s
 from wecom_app.adapters.wecom.call_log import KEEP, CallLog
 from wecom_app.adapters.wecom.client import CALL_S, Caller, WeComClient
 from wecom_app.adapters.wecom.errcodes import NO_CUSTOMERS
@@ -240,8 +240,7 @@ class Gateway(MessageCalls, SignInGatewayCalls, TicketCalls):
 
     def push_time_s(self, calls: int) -> float | None:
         """Return how long so many mark_tag calls take at our pace; None before the first one was made."""
-        found = next((budget for budget in self.budget() if budget.api == apis.MARK.path), None)
-        return None if found is None else time_for(found, calls, self._clock.now())
+        return push_time_s(self.budget(), calls, self._clock.now())
 
     def flush(self) -> None:
         """Write down the calls that wait to be logged, and give up our places in flight; called at the end."""

@@ -6,7 +6,8 @@ from flask import Blueprint, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from wecom_app.domain.access import Role
-from wecom_app.services import audit, conflict_lines, conflicts
+from wecom_app.errors import Conflict
+from wecom_app.services import audit, conflict_lines, conflict_undo, conflicts, run_history
 from wecom_app.services.conflict_lines import KIND_WORDS, RESOLUTION_WORDS
 from wecom_app.web.admin import notices, paging
 from wecom_app.web.session import current_viewer, signed_in
@@ -24,16 +25,19 @@ def register(blueprint: Blueprint) -> None:
     """Add the page."""
     blueprint.add_url_rule("/conflicts", "conflicts", list_all)
     blueprint.add_url_rule("/conflicts", "conflicts_settle", settle, methods=["POST"])
+    blueprint.add_url_rule("/conflicts/<int:conflict_id>/undo", "conflicts_undo", undo, methods=["POST"])
 
 
 @signed_in(*READ)
 def list_all() -> str:
     """The list."""
     state = "settled" if request.args.get("state") == "settled" else "open"
+    now = runtime().clock.now()
     about, q, before = request.args.get("about", ""), request.args.get("q", "").strip()[:64], paging.before()
     with runtime().read() as session:
         views = conflicts.list_conflicts(
             session,
+            now,
             state=state,
             subject=about if about in SUBJECTS else None,
             kind=about if about in KIND_WORDS else None,
@@ -43,6 +47,7 @@ def list_all() -> str:
         )
         lines = conflict_lines.lines(session, views[:PAGE])
         count = conflict_lines.count_open(session)
+        people = run_history.names_of(session, [view.settled_by for view in views])
     chosen: dict[str, Any] = {name: value for name, value in (("state", state), ("about", about), ("q", q)) if value}
     return render_template(
         "admin/conflicts/list.html",
@@ -57,6 +62,7 @@ def list_all() -> str:
         chosen=chosen,
         first=url_for("admin.conflicts", **chosen) if before else None,
         next=url_for("admin.conflicts", **chosen, before=views[PAGE - 1].id) if len(views) > PAGE else None,
+        people=people,
         kind_words=KIND_WORDS,
         resolution_words=RESOLUTION_WORDS,
         may_act=current_viewer().may(Role.ADMIN),
@@ -76,8 +82,22 @@ def settle() -> Response:
         details = {"keep": keep, "settled": done.settled, "left": len(done.left), "change_set": done.change_set_id}
         audit.record(session, viewer, "conflict.settle", f"conflict:{ids[0]}", details, now=now)
     if not done.left:
-        return notices.back_to("admin.conflicts", f"conflicts.{keep}")
+        return notices.back_to("admin.conflicts", f"conflicts.{keep}", ids[0] if len(ids) == 1 else None)
     return notices.back_to("admin.conflicts", f"conflicts.left_{done.left[0].reason}")
+
+
+@signed_in(Role.ADMIN)
+def undo(conflict_id: int) -> Response:
+    """Take a person's word back; where that cannot be, the list says why."""
+    viewer, now = current_viewer(), runtime().clock.now()
+    try:
+        with runtime().write() as session:
+            by = viewer.userid or viewer.name
+            conflict_undo.take_back(session, runtime().queue, conflict_id, by=by, now=now)
+            audit.record(session, viewer, "conflict.undo", f"conflict:{conflict_id}", now=now)
+    except Conflict:
+        return notices.back_to("admin.conflicts", "conflicts.kept", state="settled")
+    return notices.back_to("admin.conflicts", "conflicts.undone")
 
 
 def _wanted() -> tuple[str, list[int]]:

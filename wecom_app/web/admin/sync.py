@@ -12,12 +12,14 @@ from wecom_app.errors import Conflict
 from wecom_app.models import SyncRun
 from wecom_app.services import (
     audit,
+    library,
     revival,
     run_history,
     run_lines,
     run_words,
     runs,
     source_backfill,
+    source_leftovers,
     source_preview,
     traffic,
 )
@@ -44,6 +46,7 @@ def register(blueprint: Blueprint) -> None:
     add("/sync/push", "sync_push", push, methods=["POST"])
     add("/sync/revive", "sync_revive", revive, methods=["POST"])
     add("/sync/runs/<int:run_id>", "sync_run", one)
+    add("/sync/runs/<int:run_id>/leftovers", "sync_archive_leftovers", archive_leftovers, methods=["POST"])
     add("/sync/runs/<int:run_id>/progress", "sync_progress", progress)
     for name, view in (("approve", approve), ("reject", reject), ("stop", stop), ("resume", resume), ("undo", undo)):
         add(f"/sync/runs/<int:run_id>/{name}", f"sync_{name}", view, methods=["POST"])
@@ -138,6 +141,7 @@ def one(run_id: int) -> str:
         lines = run_lines.list_lines(session, run_id, kind=kind or None, after_id=after, limit=LINES + 1)
         undone_by = run_history.undo_of(session, run_id)
         people = run_history.names_of(session, [run.asked_by, run.settled_by])
+        leftovers = source_leftovers.unused(session, run_id)
     page: dict[str, Any] = {"run_id": run_id, **({"kind": kind} if kind else {})}
     return render_template(
         "admin/sync/run.html",
@@ -149,6 +153,7 @@ def one(run_id: int) -> str:
         ],
         kind=kind,
         undone_by=undone_by,
+        leftovers=leftovers,
         people=people,
         first=url_for("admin.sync_run", **page) if after else None,
         next=url_for("admin.sync_run", **page, after=lines[LINES - 1].id) if len(lines) > LINES else None,
@@ -201,6 +206,16 @@ def undo(run_id: int) -> Response:
     """Put back what it took over."""
     by, now, queue = _actor(), runtime().clock.now(), runtime().queue
     return _steer("undo", "undoing", lambda session: runs.start_undo(session, queue, run_id, by, now), run_id)
+
+
+@signed_in(Role.ADMIN)
+def archive_leftovers(run_id: int) -> Response:
+    """Archive the source tags that an undone back-fill made and nobody has."""
+    with runtime().write() as session:
+        found = source_leftovers.archive(session, library.context(runtime()), run_id, _actor())
+        details = {"tags": [tag.key for tag in found]}
+        audit.record(session, current_viewer(), "tag.archive", f"sync_run:{run_id}", details, now=runtime().clock.now())
+    return notices.back_to("admin.sync_run", "sync.leftovers_archived", run_id=run_id)
 
 
 def _steer(verb: str, done: str, act: Callable[[Session], SyncRun], run_id: int | None = None) -> Response:

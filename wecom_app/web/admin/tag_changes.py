@@ -86,10 +86,12 @@ def start_single(key: str) -> Answer:
 def mirror(key: str) -> str:
     """What taking a group to WeCom would cost."""
     wanted = _mirror(request.args.get("mirror", ""))
-    status, most, now = runtime().wecom_status, runtime().settings.wecom_tag_limit, runtime().clock.now()
+    pace, most, now = runtime().wecom_status, runtime().settings.wecom_tag_limit, runtime().clock.now()
     with runtime().read() as session:
-        found = mirror_costs.preview(session, key, wanted, now, most=most, status=status)
-    return render_template("admin/tag_changes/mirror.html", found=found, words=tag_forms.MIRROR_WORDS)
+        found = mirror_costs.preview(session, key, wanted, now, most=most, pace=pace)
+    return render_template(
+        "admin/tag_changes/mirror.html", found=found, words=tag_forms.MIRROR_WORDS, share_words=mirror_costs.share_words
+    )
 
 
 @signed_in(Role.ADMIN)

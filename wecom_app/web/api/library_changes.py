@@ -86,7 +86,7 @@ def preview_mirror(call: Call) -> BaseModel:
                 Mirror(call.query.mirror),
                 runtime.clock.now(),
                 most=runtime.settings.wecom_tag_limit,
-                status=runtime.wecom_status,
+                pace=runtime.wecom_status,
             )
         )
 

@@ -86,7 +86,7 @@ class MirrorIn(Given):
 class MirrorPreviewOut(BaseModel):
     """What taking a group to WeCom costs; a call is one mark_tag, which comes with two reads.
 
-    `first_hours` and `share` (of a day's budget for calls that are not urgent) are null where nothing was called yet.
+    `first_hours` is at the pace of the moment, `share` of a day's budget for calls that are not urgent.
     """
 
     group: TagName
@@ -97,10 +97,10 @@ class MirrorPreviewOut(BaseModel):
     customers: int
     relations: int
     first_calls: int
-    first_hours: float | None
+    first_hours: float
     calls_a_day: float
     days: int
-    share: float | None
+    share: float
     as_of: datetime
 
 

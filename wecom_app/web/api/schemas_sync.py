@@ -17,6 +17,11 @@ class ConflictsQuery(StateQuery):
     subject: Literal["mark", "library"] | None = None
 
 
+UndoReason = Literal[
+    "open", "rule", "old", "newer", "changed", "gone", "expired", "told", "recreated", "taken", "again"
+]
+
+
 class ConflictOut(BaseModel):
     """A disagreement between the two sides that a person should know of, though a rule has settled the values.
 
@@ -25,7 +30,8 @@ class ConflictOut(BaseModel):
     link (found at the first link) or policy (the group is not adopted). About a tag or group of the library they are
     names or orders, `external_userid` and `userid` are null, and `kind` is name, order or deletion (`theirs` empty,
     `uses` what relies on it here). `resolution` is whose value held, same where both came to
-    agree, or newer where a person has decided anew since.
+    agree, or newer where a person has decided anew since. `undo_reason` says why the word that settled it cannot be
+    taken back; null where it can.
     """
 
     id: int
@@ -44,6 +50,8 @@ class ConflictOut(BaseModel):
     settled_by: str | None
     created_at: Moment
     settled_at: Moment | None
+    can_undo: bool
+    undo_reason: UndoReason | None
 
 
 class SettleIn(Given):
@@ -101,7 +109,7 @@ class RevivedOut(BaseModel):
 
 
 RunState = Literal["queued", "running", "held", "done", "failed", "stopped"]
-ItemKind = Literal["removal", "absent", "tag_gone", "unreadable", "failed", "adopted"]
+ItemKind = Literal["removal", "absent", "tag_gone", "unreadable", "failed", "adopted", "made"]
 
 
 class ProgressOut(BaseModel):

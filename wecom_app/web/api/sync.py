@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-from wecom_app.services import conflicts, revival
+from wecom_app.services import conflict_undo, conflicts, revival
 from wecom_app.services.accounts import KeyScope
 from wecom_app.services.conflicts import ConflictView, Settled
 from wecom_app.services.revival import Failure, Revived
@@ -27,6 +27,7 @@ def list_conflicts(call: Call) -> BaseModel:
     with call.runtime.read() as session:
         found = conflicts.list_conflicts(
             session,
+            call.runtime.clock.now(),
             state=query.state,
             external_userid=query.external_userid,
             subject=query.subject,
@@ -44,6 +45,14 @@ def settle_conflicts(call: Call) -> BaseModel:
             session, runtime.queue, given.ids, take_theirs=theirs, by=call.caller.name, now=runtime.clock.now()
         )
     return settled_out(found)
+
+
+def undo_settlement(call: Call) -> BaseModel:
+    runtime, conflict_id = call.runtime, call.path["conflict_id"]
+    now = runtime.clock.now()
+    with runtime.write() as session:
+        conflict_undo.take_back(session, runtime.queue, conflict_id, by=call.caller.name, now=now)
+        return conflict_out(conflicts.get(session, conflict_id, now))
 
 
 def list_failures(call: Call) -> BaseModel:
@@ -96,6 +105,14 @@ ENDPOINTS = (
         settle_conflicts,
         SettledOut,
         body=SettleIn,
+    ),
+    Endpoint(
+        "POST",
+        "/sync/conflicts/<int:conflict_id>/undo",
+        KeyScope.WRITE,
+        "撤销对一条不一致的处理：改动恢复原样，重新等待决定；不能撤销的（见 undo_reason）返回 409",
+        undo_settlement,
+        ConflictOut,
     ),
     Endpoint("GET", "/sync/failures", KeyScope.READ, "推送失败的标签，按原因统计", list_failures, FailuresOut),
     Endpoint(
