@@ -14,7 +14,7 @@ from tests.flows.pulling import befriend, deafen, go_live, mark, pull
 from tests.flows.test_sync_conflicts import crossed
 
 DESK, PHONE = Look(1280, 900), Look(390, 844)
-LOOKS = (DESK, Look(1280, 900, dark=True), PHONE, Look(390, 844, dark=True))
+LOOKS = (DESK, Look(1280, 900, dark=True), Look(320, 640), Look(390, 844, dark=True))
 
 
 def old_customers(site: Site, group: str = "兴趣") -> list[str]:
@@ -108,6 +108,38 @@ def test_a_tag_that_was_renamed_on_both_sides_is_settled_by_a_click(site: Site, 
     assert page.violations() == []
 
 
+def test_on_a_phone_a_disagreement_is_settled_by_thumb_and_taken_back(site: Site, window: OpenWindow) -> None:
+    customer, _ = crossed(site)
+    page = window(roles=("admin",), look=Look(320, 640, touch=True)).open("/admin/conflicts")
+    button = page.page.get_by_role("button", name="采纳企业微信：「护肤」")
+    box = button.bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 320
+    assert box["height"] >= 44
+    button.tap()
+    say_yes(page)
+    page.shows("已采纳企业微信的值")
+    site.settle_later(30)
+    assert "护肤" not in site.tags_here(customer) | site.tags_there(customer)
+
+    page.open("/admin/conflicts?state=settled")
+    page.page.get_by_role("row", name="护肤").get_by_text("采纳企业微信").wait_for()
+    assert page.violations() == []
+    page.page.get_by_role("button", name="撤销对「护肤」").tap()
+    say_yes(page)
+    page.shows("已撤销，恢复到处理之前")
+    page.page.get_by_role("button", name="采纳企业微信：「护肤」").wait_for()
+    site.settle_later(30)
+    assert "护肤" in site.tags_here(customer) & site.tags_there(customer)
+
+
+def sideways(page: Window) -> int:
+    """Return by how many pixels the widest table must be scrolled to be read."""
+    boxes = "[...document.querySelectorAll('.table-box')]"
+    return int(page.page.evaluate(f"Math.max(0, ...{boxes}.map((box) => box.scrollWidth - box.clientWidth))"))
+
+
 @contextmanager
 def looking(browser: Browser, site: Site, look: Look) -> Iterator[Window]:
     """Open a window of an administrator; at its end nothing may have gone wrong in it."""
@@ -131,3 +163,4 @@ def test_the_pages_are_accessible_and_fit_every_width(browser: Browser, standing
                 page.find("[role=region]").first.wait_for()
                 assert page.violations() == [], path
                 assert page.overflow() == 0, path
+                assert sideways(page) == 0 or look.width > 760, path
