@@ -79,6 +79,46 @@ onHtmx(["htmx:confirm"], (event) => {
 // --- On a phone the navigation is a strip: begin it where one is ---
 document.querySelector(".nav-entry[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 
+// --- Where one was, after an act that brings the same page back: otherwise the focus and the place on the page are lost ---
+const PLACE = "console-place";
+
+function remember(form, label) {
+  const action = new URL(form.action).pathname;
+  sessionStorage.setItem(PLACE, JSON.stringify({ page: location.pathname, action, label, top: scrollY }));
+}
+
+// The same button; else another of the same place, such as 继续 where 暂停 has been.
+function buttonOf({ action, label }) {
+  const buttons = [...document.querySelectorAll("main form[method=post] button")];
+  const path = (button) => new URL(button.form.action).pathname;
+  const place = action.slice(0, action.lastIndexOf("/") + 1);
+  return buttons.find((button) => button.ariaLabel === label && path(button) === action)
+    ?? buttons.find((button) => path(button) === action)
+    ?? buttons.find((button) => path(button).startsWith(place));
+}
+
+function comeBack() {
+  const place = JSON.parse(sessionStorage.getItem(PLACE) ?? "null");
+  sessionStorage.removeItem(PLACE);
+  if (place?.page !== location.pathname || location.hash) return;
+  buttonOf(place)?.focus({ preventScroll: true });
+  scrollTo(0, place.top);
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  const hasFields = [...form.elements].some((one) => one.matches("input:not([type=hidden]), select, textarea"));
+  if (form.method === "post" && form.closest("main") && !hasFields && !event.defaultPrevented) {
+    remember(form, event.submitter?.ariaLabel);
+  }
+});
+// A run that has come to its end renews the page.
+onHtmx(["htmx:beforeOnLoad"], (event) => {
+  const form = document.activeElement?.closest("main form[method=post]");
+  if (form && event.detail.xhr.getResponseHeader("HX-Refresh")) remember(form, document.activeElement.ariaLabel);
+});
+comeBack();
+
 // --- Lists that are filtered as one types or chooses ---
 for (const form of document.querySelectorAll("form[data-filters]")) {
   form.addEventListener("change", () => form.requestSubmit());

@@ -1,6 +1,7 @@
 """The tag library by real clicks: make a group, rename a tag, archive it and take that back."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import OpenWindow
 from tests.browser.site import Site
@@ -33,6 +34,24 @@ def test_a_group_is_made_a_tag_renamed_archived_and_brought_back(site: Site, win
     assert page.violations() == []
 
 
+def test_who_moves_by_keyboard_stays_at_his_button_and_his_place_on_the_page(site: Site, window: OpenWindow) -> None:
+    for number in range(12):
+        site.make_tags(f"标签{number}", group=f"组{number}")
+    page = window(roles=("admin",), look=DESK).open("/admin/tags")
+    groups = page.find(".tree-group")
+    assert groups.first.get_by_role("button").all_inner_texts() == ["下移", "归档"]
+    assert groups.last.get_by_role("button").all_inner_texts() == ["上移", "归档"]
+    label = groups.nth(7).get_by_role("button", name="下移").get_attribute("aria-label") or ""
+    button = page.page.get_by_role("button", name=label)
+    button.scroll_into_view_if_needed()
+    button.focus()
+    for place in (8, 9):
+        page.page.keyboard.press("Enter")
+        expect(groups.nth(place).get_by_role("button", name=label)).to_be_focused()
+    page.shows("顺序已调整")
+    assert page.page.evaluate("scrollY") > 0
+
+
 def test_a_starter_tree_is_looked_at_and_carried_in_and_a_wrong_file_is_told_by_line(
     site: Site, window: OpenWindow
 ) -> None:
@@ -55,7 +74,7 @@ def test_a_starter_tree_is_looked_at_and_carried_in_and_a_wrong_file_is_told_by_
     assert page.violations() == []
 
 
-@pytest.mark.parametrize("look", [DESK, Look(1280, 900, dark=True), Look(375, 760), Look(375, 760, dark=True)])
+@pytest.mark.parametrize("look", [DESK, Look(1280, 900, dark=True), Look(320, 640), Look(320, 640, dark=True)])
 def test_the_library_is_accessible_and_fits_every_width(site: Site, window: OpenWindow, look: Look) -> None:
     (key,) = site.make_tags("护肤" * 10, group="很长的标签组名称" * 3)
     site.scan("林晓芸", tags=[key])

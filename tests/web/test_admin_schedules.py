@@ -86,6 +86,22 @@ def test_a_run_is_seen_while_it_lasts_and_its_end_renews_the_page(company: Compa
     assert send(admin, f"/{one}/stop").location.endswith("notice=schedule.idle")
 
 
+def test_a_time_that_found_nothing_to_do_is_told_apart_from_never_and_a_hand_from_the_clock(company: Company) -> None:
+    admin = local_admin(company)
+    (one,) = [each for each in company.get("/schedules")["items"] if each["kind"] == "expiry"]
+    before = text(admin, f"/{one['id']}/last-run")
+    assert "还没有执行过" in before
+    company.clock.advance(120)
+    schedules.fire_due(company.runtime)
+    after = text(admin, f"/{one['id']}/last-run")
+    assert "11月23日 10:02 看过，没有要处理的" in after
+    assert "还没有执行过" not in after
+
+    company.client.post(f"/api/v1/schedules/{one['id']}/run", json={}, headers=company.headers)
+    company.settle()
+    assert "看过" not in text(admin, f"/{one['id']}/last-run")
+
+
 def test_the_preview_says_what_is_meant_and_what_is_wrong(company: Company) -> None:
     admin = local_admin(company)
     assert "每周日 09:00" in text(admin, "/preview?cron=0 9 * * 0&time_zone=Asia/Shanghai")

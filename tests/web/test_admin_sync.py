@@ -98,6 +98,12 @@ def test_the_first_pull_says_what_it_would_write_before_it_does(company: Company
     assert "这是第一次同步" in page
 
 
+def test_a_run_that_changed_nothing_offers_no_undo(company: Company) -> None:
+    run = pull(company)
+    assert run.state == "done"
+    assert f"/runs/{run.id}/undo" not in text(local_admin(company), f"/runs/{run.id}")
+
+
 def test_a_pull_is_begun_once_watched_stopped_and_gone_on_with(company: Company) -> None:
     deafen(company)
     befriend(company, "zhang", 3)

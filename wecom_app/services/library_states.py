@@ -30,6 +30,9 @@ class LibraryState:
 
     @property
     def words(self) -> str:
+        if self.state == "asking" and self.reason is not None:
+            # The reason says it all.
+            return self.reason
         return WORDS[self.state] if self.reason is None else f"{WORDS[self.state]}：{self.reason}"
 
 

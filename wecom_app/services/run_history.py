@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from wecom_app.models import Staff, SyncChain, SyncRun
+from wecom_app.models import ChangeSet, Staff, SyncChain, SyncRun
 from wecom_app.services import runs
 from wecom_app.services.runs import RunView
 from wecom_app.services.wecom_status import ApiBudget
@@ -39,6 +39,12 @@ def names_of(session: Session, asked_by: Iterable[str | None]) -> dict[str, str]
     known = {one for one in asked_by if one}
     query = select(Staff.userid, Staff.name).where(Staff.userid.in_(known))
     return {userid: name or userid for userid, name in session.execute(query)}
+
+
+def has_changed(session: Session, run_id: int) -> bool:
+    """Return whether a run has changed any tag, so that there is something to undo."""
+    made = select(ChangeSet.id).join(SyncRun, SyncRun.change_set_id == ChangeSet.parent_id).where(SyncRun.id == run_id)
+    return session.scalars(made.limit(1)).first() is not None
 
 
 def undo_of(session: Session, run_id: int) -> int | None:

@@ -84,10 +84,21 @@ class ScheduleView:
     updated_by: str
     updated_at: datetime
     last_run: RunView | None
+    last_at: datetime | None
+    """When its time last came, with or without work."""
 
     @property
     def is_going(self) -> bool:
         return self.last_run is not None and self.last_run.is_open
+
+    @property
+    def idle_at(self) -> datetime | None:
+        """When its time last came and there was nothing to do, where no run was later."""
+        run = self.last_run
+        if run is None or self.last_at is None:
+            return self.last_at
+        seen = run.started_at or run.finished_at or run.fire_at
+        return None if run.is_open or seen >= self.last_at else self.last_at
 
 
 def ensure_defaults(store: Store, time_zone: str) -> None:
@@ -262,6 +273,7 @@ def view(session: Session, queue: JobQueue, schedule: Schedule, now: datetime) -
         updated_by=schedule.updated_by,
         updated_at=schedule.updated_at,
         last_run=None if run is None else schedule_runs.view(session, queue, run, schedule.kind),
+        last_at=schedule.last_at,
     )
 
 

@@ -1,6 +1,6 @@
 """`/admin/schedules`: what is done by the clock: seen, changed, run now, stopped, and what came of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -13,7 +13,7 @@ from wecom_app.domain.access import Role
 from wecom_app.domain.cron_words import WEEKDAYS
 from wecom_app.domain.days import local
 from wecom_app.errors import Conflict, InvalidInput, StaleEdit
-from wecom_app.services import audit, schedule_runs, schedule_times, schedules
+from wecom_app.services import audit, run_history, schedule_runs, schedule_times, schedules
 from wecom_app.services.schedule_kinds import KINDS
 from wecom_app.services.schedule_runs import STATE_WORDS, RunView
 from wecom_app.services.schedules import ScheduleDraft, ScheduleEdit, ScheduleView
@@ -78,14 +78,19 @@ def list_all() -> str:
     """All schedules with their words, next times and last results."""
     with runtime().read() as session:
         found = schedules.list_schedules(session, runtime().queue, runtime().clock.now())
-    return render_template("admin/schedules/list.html", rows=[(view, _times(view)) for view in found], **_words())
+        people = _people(session, [view.last_run for view in found])
+    rows = [(view, _times(view)) for view in found]
+    return render_template("admin/schedules/list.html", rows=rows, people=people, **_words())
 
 
 @signed_in(*WHO)
 def last_run(schedule_id: int) -> Response:
     """What came of the last run, asked for again and again while it is under way; its end renews the page."""
     view = _view(schedule_id)
-    answer = make_response(render_template("admin/schedules/_last_run.html", view=view, run=view.last_run, **_words()))
+    with runtime().read() as session:
+        people = _people(session, [view.last_run])
+    page = render_template("admin/schedules/_last_run.html", view=view, run=view.last_run, people=people, **_words())
+    answer = make_response(page)
     if not view.is_going:
         answer.headers["HX-Refresh"] = "true"
     return answer
@@ -225,21 +230,29 @@ def _carry(
 
 def _form(view: ScheduleView | None, typed: Typed, problems: dict[str, str]) -> str:
     runs: Sequence[RunView] = ()
+    people: dict[str, str] = {}
     if view is not None:
         with runtime().read() as session:
             runs = schedule_runs.list_runs(session, runtime().queue, view.id, limit=SHOWN_RUNS)
+            people = _people(session, runs)
     return render_template(
         "admin/schedules/form.html",
         schedule=view,
         typed=typed,
         problems=problems,
         runs=runs,
+        people=people,
         kinds=KINDS,
         graces=_graces(typed.misfire_grace_s),
         examples=[(text, schedule_times.preview(text, "UTC", runtime().clock.now()).words) for text in EXAMPLES],
         preview=_preview(typed.cron, typed.time_zone) if typed.cron else None,
         **_words(),
     )
+
+
+def _people(session: Session, runs: Iterable[RunView | None]) -> dict[str, str]:
+    """Return the names of those who asked for runs by hand."""
+    return run_history.names_of(session, [run.asked_by for run in runs if run is not None])
 
 
 def _view(schedule_id: int) -> ScheduleView:

@@ -140,6 +140,7 @@ def one(run_id: int) -> str:
         counts = run_lines.count_by_kind(session, run_id)
         lines = run_lines.list_lines(session, run_id, kind=kind or None, after_id=after, limit=LINES + 1)
         undone_by = run_history.undo_of(session, run_id)
+        has_changed = run_history.has_changed(session, run_id)
         people = run_history.names_of(session, [run.asked_by, run.settled_by])
         leftovers = source_leftovers.unused(session, run_id)
     page: dict[str, Any] = {"run_id": run_id, **({"kind": kind} if kind else {})}
@@ -153,6 +154,7 @@ def one(run_id: int) -> str:
         ],
         kind=kind,
         undone_by=undone_by,
+        has_changed=has_changed,
         leftovers=leftovers,
         people=people,
         first=url_for("admin.sync_run", **page) if after else None,
