@@ -13,8 +13,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 Parameters = Mapping[str, Any]
-MOST_VALUES = 32
-"""A longer list is left to SQLAlchemy, unless its statement says otherwise: each length is a text of its own."""
+MOST_VALUES = 128
+"""A longer list is left to SQLAlchemy."""
+
+
+FEW_VALUES = 2
+"""Lists up to this length have a text each."""
 
 
 class Place(NamedTuple):
@@ -50,7 +54,9 @@ class Shape:
         """Return the values in the order of the text."""
         values = list(self.template)
         for position, name, part, process in self.places:
-            value = parameters[name] if part is None else parameters[name][part]
+            value = parameters[name]
+            if part is not None:
+                value = value[part] if part < len(value) else value[-1]
             values[position] = value if process is None else process(value)
         return values
 
@@ -74,8 +80,8 @@ class Prepared:
     Python's, or a list is long.
     """
 
-    def __init__(self, statement: Any, most_values: int = MOST_VALUES) -> None:
-        self.statement, self._most_values = statement, most_values
+    def __init__(self, statement: Any) -> None:
+        self.statement = statement
         self._shapes: dict[Any, Shape | None] = {}
         self._lists: tuple[str, ...] | None = None
 
@@ -144,11 +150,11 @@ class Prepared:
             compiled = self._compile(connection.dialect, parameters)
             self._lists = tuple(name for name, bind in compiled.binds.items() if bind.expanding and name in parameters)
         names = tuple(parameters)
-        key = (names, *[len(parameters[name]) for name in self._lists]) if self._lists else names
+        key = (names, *[_room(parameters[name]) for name in self._lists]) if self._lists else names
         try:
             return self._shapes[key]
         except KeyError:
-            is_long = any(len(parameters[name]) > self._most_values for name in self._lists)
+            is_long = any(len(parameters[name]) > MOST_VALUES for name in self._lists)
             shape = None if is_long else self._make(connection.dialect, parameters)
             if not is_long:
                 self._shapes[key] = shape
@@ -163,6 +169,7 @@ class Prepared:
         compiled = self._compile(dialect, parameters)
         if getattr(compiled, "insert_prefetch", ()) or getattr(compiled, "update_prefetch", ()):
             return None
+        parameters = {**parameters, **{name: _filled(parameters[name]) for name in self._lists or ()}}
         state = compiled.construct_expanded_state(parameters)
         parts = {part: (name, index) for name in self._lists or () for index, part in _parts(state, name)}
         template, places = list(state.positional_parameters), []
@@ -186,6 +193,18 @@ class Prepared:
             columns=[Column(index, process) for index, process in readers if process is not None],
             row=_row_of(names),
         )
+
+
+def _room(values: Sequence[Any]) -> int:
+    """Return for how many values the text is that takes this list: few texts serve all lengths.
+
+    The last value is repeated, which no IN minds.
+    """
+    return len(values) if len(values) <= FEW_VALUES else 1 << (len(values) - 1).bit_length()
+
+
+def _filled(values: Sequence[Any]) -> list[Any]:
+    return [*values, *values[-1:] * (_room(values) - len(values))]
 
 
 def _parts(state: Any, name: str) -> Any:

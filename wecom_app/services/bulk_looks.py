@@ -32,7 +32,7 @@ from wecom_app.services import (
 from wecom_app.services.context import Context
 from wecom_app.services.history import Act
 from wecom_app.services.look_units import LookUnit
-from wecom_app.services.page_lines import LINES, Line
+from wecom_app.services.page_lines import Line
 from wecom_app.services.ports import ContactDetails
 from wecom_app.services.run_items import Item
 from wecom_app.services.tag_units import UnitKey
@@ -40,9 +40,9 @@ from wecom_app.services.tag_units import UnitKey
 REASON = "全量同步：企业微信中已有"
 OF_CUSTOMERS = select(Relation).where(Relation.customer_id.in_(bindparam("customer_ids", expanding=True)))
 THESE = update(Relation).where(Relation.id.in_(bindparam("relation_ids", expanding=True)))
-SEE = THESE.values(seen_seq=bindparam("seen"))
-LIST = THESE.values(listed_seq=bindparam("seq"))
-SEE_AND_LIST = Prepared(THESE.values(seen_seq=bindparam("seen"), listed_seq=bindparam("seq")), LINES)
+SEE = Prepared(THESE.values(seen_seq=bindparam("seen")))
+LIST = Prepared(THESE.values(listed_seq=bindparam("seq")))
+SEE_AND_LIST = Prepared(THESE.values(seen_seq=bindparam("seen"), listed_seq=bindparam("seq")))
 SEE_CELLS = Prepared(
     update(CustomerTag)
     .where(
@@ -50,8 +50,7 @@ SEE_CELLS = Prepared(
         CustomerTag.relation_id.in_(bindparam("relation_ids", expanding=True)),
         CustomerTag.base.is_not(None),
     )
-    .values(seen_seq=bindparam("seen"), touched_seq=bindparam("seen")),
-    LINES,
+    .values(seen_seq=bindparam("seen"), touched_seq=bindparam("seen"))
 )
 Counts = Counter[str]
 
@@ -227,7 +226,7 @@ def _carry_out(session: Session, context: Context, facts: PullFacts, work: Seque
     looks.settle(session, [(one.relation, list(fresh[one.relation.id].values())) for one in work], seen, context.now)
     confirmed = [unit for one in work for unit in fresh[one.relation.id].values() if _was_confirmed(one.merges, unit)]
     looks.confirm(session, confirmed, seen, context.now)
-    session.connection().execute(SEE, {"relation_ids": ids, "seen": seen})
+    SEE.run(session, {"relation_ids": ids, "seen": seen})
     taken = [Item("adopted", str(id_), id_, {"tag_ids": [c.tag_id for c in found]}) for id_, found in changes.items()]
     run_items.add(session, facts.run_id, [item for item in taken if item.detail["tag_ids"]])
     return len(everything)
@@ -262,7 +261,7 @@ def _note_seen(session: Session, at_rest: Sequence[Relation], *, with_cells: boo
     if not at_rest:
         return
     seen = sequence.draw(session)
-    session.connection().execute(SEE, {"relation_ids": [relation.id for relation in at_rest], "seen": seen})
+    SEE.run(session, {"relation_ids": [relation.id for relation in at_rest], "seen": seen})
     if with_cells:
         _see_cells(session, [(relation.customer_id, relation.id) for relation in at_rest], seen)
 
@@ -277,4 +276,4 @@ def _see_cells(session: Session, of: Sequence[tuple[int, int]], seen: int) -> No
 def _mark_listed(session: Session, lines: Sequence[Line], seq: int) -> None:
     if lines:
         ids = [line.known.relation_id for line in lines if line.known is not None]
-        session.connection().execute(LIST, {"relation_ids": ids, "seq": seq})
+        LIST.run(session, {"relation_ids": ids, "seq": seq})

@@ -20,8 +20,6 @@ from wecom_app.services.ports import ContactDetails, FollowUser
 
 CUSTOMER, RELATION = Customer.__table__, Relation.__table__
 CELL, TRUTH = CustomerTag.__table__.alias("cell"), CustomerTag.__table__.alias("truth")
-LINES = 100
-"""Of a page of WeCom's, at most."""
 Place = tuple[int, int]
 """Customer and staff ids."""
 Known = Any
@@ -125,14 +123,12 @@ KNOWN = Prepared(
             (RELATION.c.customer_id == CUSTOMER.c.id) & RELATION.c.staff_id.in_(bindparam("staff_ids", expanding=True)),
         )
     )
-    .where(CUSTOMER.c.external_userid.in_(bindparam("external_userids", expanding=True))),
-    LINES,
+    .where(CUSTOMER.c.external_userid.in_(bindparam("external_userids", expanding=True)))
 )
 OURS = Prepared(
     select(Tag.wecom_tag_id, Tag.id)
     .join(TagGroup, TagGroup.id == Tag.group_id)
-    .where(TagGroup.mirror != Mirror.NONE, Tag.wecom_tag_id.in_(bindparam("wecom_tag_ids", expanding=True))),
-    LINES,
+    .where(TagGroup.mirror != Mirror.NONE, Tag.wecom_tag_id.in_(bindparam("wecom_tag_ids", expanding=True)))
 )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, bindparam, delete, func, or_, select
 from sqlalchemy.orm import Session
@@ -81,8 +81,7 @@ class TagFact:
         return self.mirror in PUSHED and not self.gone
 
 
-@dataclass(frozen=True)
-class UnitKey:
+class UnitKey(NamedTuple):
     """One version number's realm: `tag_id` in a multi-choice group, None for a whole single-choice group."""
 
     customer_id: int
