@@ -204,7 +204,7 @@ def _room(values: Sequence[Any]) -> int:
 
 
 def _filled(values: Sequence[Any]) -> list[Any]:
-    return [*values, *values[-1:] * (_room(values) - len(values))]
+    return [*values, *[values[-1]] * (_room(values) - len(values))] if values else []
 
 
 def _parts(state: Any, name: str) -> Any:

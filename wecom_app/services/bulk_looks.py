@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.merge import Look, Merge
-from wecom_app.models import CustomerTag, Relation, SyncConflict, Tag
+from wecom_app.models import CustomerTag, Relation, SyncConflict
 from wecom_app.prepared import Prepared
 from wecom_app.services import (
     cells,
@@ -36,6 +36,7 @@ from wecom_app.services.page_lines import Line
 from wecom_app.services.ports import ContactDetails
 from wecom_app.services.run_items import Item
 from wecom_app.services.tag_units import UnitKey
+from wecom_app.services.tagging import Applied
 
 REASON = "全量同步：企业微信中已有"
 OF_CUSTOMERS = select(Relation).where(Relation.customer_id.in_(bindparam("customer_ids", expanding=True)))
@@ -74,6 +75,11 @@ class Looked:
     units: Mapping[UnitKey, LookUnit]
     merges: Mapping[UnitKey, Merge]
 
+    @property
+    def is_first(self) -> bool:
+        """Whether neither the customer nor the relation had any of these tags, or ever had."""
+        return not any(unit.truth or unit.cells for unit in self.units.values())
+
 
 def take_in(session: Session, context: Context, facts: PullFacts, contacts: Sequence[ContactDetails]) -> Counts:
     """Write a slice of a page down; return what came of it, as numbers."""
@@ -94,7 +100,7 @@ def take_in(session: Session, context: Context, facts: PullFacts, contacts: Sequ
     page_links.open_cells(session, [relation for relation, line in loud if line.known is None], context.now)
     _take_remarks(session, context, facts, loud)
     for turn in _turns(loud):
-        counts += _take_tags(session, context, facts, turn)
+        counts += _take_tags(session, context, facts, turn, ours)
     _mark_listed(session, [line for line in lines if line.known is not None and line.place not in calm], facts.seq)
     return counts
 
@@ -146,10 +152,15 @@ def _turns(loud: Sequence[tuple[Relation, Line]]) -> Iterable[list[tuple[Relatio
     return turns
 
 
-def _take_tags(session: Session, context: Context, facts: PullFacts, turn: Sequence[tuple[Relation, Line]]) -> Counts:
+def _take_tags(
+    session: Session,
+    context: Context,
+    facts: PullFacts,
+    turn: Sequence[tuple[Relation, Line]],
+    ours: Mapping[str, int],
+) -> Counts:
     """Merge what the page shows of these relations, and write down what is more than a confirmation."""
-    observed = _observed(session, turn)
-    units = look_units.load_many(session, [(relation, observed[relation.id]) for relation, _ in turn])
+    units = look_units.load_many(session, [(relation, line.observed(ours)) for relation, line in turn])
     counts, removals, at_rest, work = Counter[str](), list[Item](), list[Relation](), list[Looked]()
     for relation, _ in turn:
         missing = looks.suspects_of(units[relation.id])
@@ -171,17 +182,6 @@ def _take_tags(session: Session, context: Context, facts: PullFacts, turn: Seque
     with_cells = any(unit.cells for relation in at_rest for unit in units[relation.id].values())
     _note_seen(session, at_rest, with_cells=with_cells)
     return counts
-
-
-def _observed(session: Session, turn: Sequence[tuple[Relation, Line]]) -> dict[int, set[int]]:
-    """Return our tags that the page shows, by relation; what is not in our library is left out."""
-    wecom_ids = {wecom_id for _, line in turn for wecom_id in line.follower.tag_ids}
-    query = select(Tag.wecom_tag_id, Tag.id).where(Tag.wecom_tag_id.in_(wecom_ids))
-    ours = dict(session.execute(query).all()) if wecom_ids else {}
-    return {
-        relation.id: {ours[wecom_id] for wecom_id in line.follower.tag_ids if wecom_id in ours}
-        for relation, line in turn
-    }
 
 
 def is_at_rest(units: Iterable[LookUnit], merges: Mapping[UnitKey, Merge]) -> bool:
@@ -220,8 +220,8 @@ def _carry_out(session: Session, context: Context, facts: PullFacts, work: Seque
     everything = [change for found in changes.values() for change in found]
     act = Act("wecom", reason=REASON, parent_id=facts.change_set_id)
     ids = [one.relation.id for one in work]
-    tagging.apply(session, everything, act, queue=context.queue, now=context.now, observed_on=ids, ask=False)
-    fresh = look_units.load_many(session, [(one.relation, _all_observed(one)) for one in work])
+    done = tagging.apply(session, everything, act, queue=context.queue, now=context.now, observed_on=ids, ask=False)
+    fresh = _load_again(session, work, done)
     seen = sequence.draw(session)
     looks.settle(session, [(one.relation, list(fresh[one.relation.id].values())) for one in work], seen, context.now)
     confirmed = [unit for one in work for unit in fresh[one.relation.id].values() if _was_confirmed(one.merges, unit)]
@@ -230,6 +230,17 @@ def _carry_out(session: Session, context: Context, facts: PullFacts, work: Seque
     taken = [Item("adopted", str(id_), id_, {"tag_ids": [c.tag_id for c in found]}) for id_, found in changes.items()]
     run_items.add(session, facts.run_id, [item for item in taken if item.detail["tag_ids"]])
     return len(everything)
+
+
+def _load_again(session: Session, work: Sequence[Looked], done: Applied) -> dict[int, Mapping[UnitKey, LookUnit]]:
+    """Return the units as they are now; of whom nothing was known there is what was just written, and no more."""
+    known = [(one.relation, _all_observed(one)) for one in work if not one.is_first]
+    fresh: dict[int, Mapping[UnitKey, LookUnit]] = dict(look_units.load_many(session, known)) if known else {}
+    for one in work:
+        if one.is_first:
+            units = {key: replace(unit, truth=dict(done.written.get(key, {}))) for key, unit in one.units.items()}
+            fresh[one.relation.id] = units
+    return fresh
 
 
 def _userids(session: Session, work: Sequence[Looked]) -> dict[int, str]:

@@ -61,8 +61,8 @@ CLOSE = update(TagOperation).where(IS_OPEN)
 OF_RELATION = CLOSE.where(OPERATION.c.relation_id == bindparam("of_relation"))
 CLOSE_OF_RELATION = Prepared(OF_RELATION)
 CLOSE_OF_TAGS = Prepared(OF_RELATION.where(OPERATION.c.tag_id.in_(bindparam("of_tags", expanding=True))))
-LIVE = (
-    select(Relation)
+LIVE_IDS = Prepared(
+    select(Relation.id)
     .where(
         Relation.customer_id.in_(bindparam("customer_ids", expanding=True)),
         Relation.lost_at.is_(None),
@@ -70,6 +70,7 @@ LIVE = (
     )
     .order_by(Relation.id)
 )
+THESE = select(Relation).where(Relation.id.in_(bindparam("relation_ids", expanding=True)))
 
 
 def request_sync(session: Session, queue: JobQueue, customer_id: int, *, priority: int = 0) -> None:
@@ -100,25 +101,24 @@ def fan_out(
     priority: int = 0,
     ask: bool = True,
 ) -> None:
-    """Give every live relation a cell with the new value, and an operation unless sync saw it there.
+    """Give every live relation a cell with the new value and an operation, unless sync saw it there and settles it.
 
     Without `ask` nobody is asked to push yet: a full pull does that for all customers once it is over.
     """
     customer_ids = {unit.key.customer_id for unit in units}
-    relations = _live(session, customer_ids)
+    relations = live(session, customer_ids)
     rows: list[dict[str, Any]] = []
     wishes: list[dict[str, Any]] = []
     for unit in units:
         for relation in relations.get(unit.key.customer_id, ()):
-            if unit.key.relation_id not in (CUSTOMER_LEVEL, relation.id):
+            if relation.id in observed_on or unit.key.relation_id not in (CUSTOMER_LEVEL, relation.id):
                 continue
             pushed = [t for t in unit.changed_tag_ids() if facts.tags[t].is_pushed]
             if not pushed:
                 continue
             if unit.key.relation_id == CUSTOMER_LEVEL:
                 rows += [cell(unit.after[tag_id], relation) for tag_id in unit.after]
-            if relation.id not in observed_on:
-                wishes += [wish(relation, tag_id, unit.after[tag_id]["ver"], now) for tag_id in pushed]
+            wishes += [wish(relation, tag_id, unit.after[tag_id]["ver"], now) for tag_id in pushed]
     upsert(session, CustomerTag, rows, CELL_KEYS, overwrite=(*COPIED, "tries", "dead"))
     open_operations(session, wishes, now)
     for customer_id in sorted({wish["customer_id"] for wish in wishes} if ask else ()):
@@ -161,7 +161,7 @@ def open_cells(session: Session, truths: Mapping[int, Sequence[Mapping[str, Any]
     """Give every live relation a cell and an operation for truth rows, by customer, that WeCom is to have from now."""
     rows: list[dict[str, Any]] = []
     wishes: list[dict[str, Any]] = []
-    for customer_id, relations in _live(session, set(truths)).items():
+    for customer_id, relations in live(session, set(truths)).items():
         for relation in relations:
             for truth in truths[customer_id]:
                 if truth["relation_id"] == CUSTOMER_LEVEL:
@@ -170,6 +170,22 @@ def open_cells(session: Session, truths: Mapping[int, Sequence[Mapping[str, Any]
                     wishes.append(wish(relation, truth["tag_id"], truth["ver"], now))
     upsert(session, CustomerTag, rows, CELL_KEYS, overwrite=(*COPIED, "tries", "dead"))
     open_operations(session, wishes, now)
+
+
+def live(session: Session, customer_ids: set[int]) -> dict[int, list[Relation]]:
+    """Return the live relations by customer, in order of id; most of them are in the session's hands already."""
+    keys = [
+        session.identity_key(Relation, relation_id)
+        for relation_id in LIVE_IDS.scalars(session, {"customer_ids": sorted(customer_ids)})
+    ]
+    missing = [key[1][0] for key in keys if key not in session.identity_map]
+    loaded = session.execute(THESE, {"relation_ids": missing}).scalars().all() if missing else []
+    assert len(loaded) == len(missing)
+    found: dict[int, list[Relation]] = {}
+    for key in keys:
+        relation = session.identity_map[key]
+        found.setdefault(relation.customer_id, []).append(relation)
+    return found
 
 
 def close_relation(session: Session, relation: Relation, now: datetime, reason: str) -> None:
@@ -226,13 +242,6 @@ def count_closed(session: Session, state: str, count: int) -> None:
     if count > 0:
         closed: Counter[str] = session.info.setdefault(CLOSED, Counter())
         closed[state] += count
-
-
-def _live(session: Session, customer_ids: set[int]) -> dict[int, list[Relation]]:
-    found: dict[int, list[Relation]] = {}
-    for relation in session.execute(LIVE, {"customer_ids": sorted(customer_ids)}).scalars():
-        found.setdefault(relation.customer_id, []).append(relation)
-    return found
 
 
 def cell(truth: Mapping[str, Any], relation: Relation) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from wecom_app.domain.vocabulary import Owner, Scope
 from wecom_app.errors import Conflict, NameTaken, NotFound
-from wecom_app.models import CustomerTag, Relation, Tag, TagGroup
+from wecom_app.models import CustomerTag, Tag, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL
 from wecom_app.services import cells, customers, sequence, taxonomy
 from wecom_app.services.ports import JobArgs, JobQueue
@@ -123,9 +123,7 @@ def _relink_some(session: Session, tag_id: int, after: int, runtime: Runtime) ->
     rows = session.execute(
         select(truth).where(truth.c.tag_id == tag_id, truth.c.customer_id.in_(ids), truth.c.wanted, level)
     ).mappings()
-    relations: dict[int, list[Relation]] = {}
-    for relation in session.scalars(cells.LIVE, {"customer_ids": list(ids)}):
-        relations.setdefault(relation.customer_id, []).append(relation)
+    relations = cells.live(session, set(ids))
     pairs = [
         (dict(row), relation)
         for row in rows

@@ -8,22 +8,28 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.merge import Look, Merge, merge
 from wecom_app.domain.tagging import Source
 from wecom_app.domain.vocabulary import PUSHED, Mirror, SourceKind
-from wecom_app.models import CustomerTag, Relation, Staff, SyncConflict, Tag, TagGroup, TagOperation
+from wecom_app.models import CustomerTag, Relation, Staff, SyncConflict, TagOperation
+from wecom_app.prepared import Prepared
 from wecom_app.services import cells, conflict_closing, look_units, pushes, run_items, sequence, tagging
 from wecom_app.services.history import Act
 from wecom_app.services.library import NOBODY_ASKED, Fate
 from wecom_app.services.look_units import LookUnit, Row
 from wecom_app.services.ports import JobQueue
 from wecom_app.services.tag_units import UnitKey, blank_row
-from wecom_app.services.tagging import TagChange
+from wecom_app.services.tagging import Applied, TagChange
 from wecom_app.services.upsert import insert_ignore, upsert
 
+OPEN_OPERATIONS = Prepared(
+    select(TagOperation.relation_id, TagOperation.tag_id).where(
+        TagOperation.relation_id.in_(bindparam("relation_ids", expanding=True)), cells.IS_OPEN
+    )
+)
 DELETION_HELD = "标签可能已在企业微信中删除，等管理员确认"
 Units = Mapping[UnitKey, LookUnit]
 Merges = Mapping[UnitKey, Merge]
@@ -63,8 +69,7 @@ def apply_look(
     notes = conflict_rows(relation, units, merges, now)
     if notes:
         session.connection().execute(insert(SyncConflict), notes)
-    if _adopt(session, relation, units, merges, queue=queue, now=now):
-        _give_up_held(session, relation, fate.held, now)
+    if _adopt(session, relation, units, merges, fate.held, queue=queue, now=now):
         units = look_units.load(session, relation, observed, fate.held)
     seen = sequence.draw(session)
     settled = [unit for key, unit in units.items() if key in merges and merges[key].skipped is None]
@@ -111,7 +116,14 @@ def _suspects(units: Units) -> frozenset[int]:
 
 
 def _adopt(
-    session: Session, relation: Relation, units: Units, merges: Merges, *, queue: JobQueue, now: datetime
+    session: Session,
+    relation: Relation,
+    units: Units,
+    merges: Merges,
+    held: frozenset[int],
+    *,
+    queue: JobQueue,
+    now: datetime,
 ) -> bool:
     """Take over what people did in WeCom as new truth; return whether there was anything."""
     adopting = {key: found for key, found in merges.items() if found.adopted is not None}
@@ -121,31 +133,33 @@ def _adopt(
     changes = [change for key, found in adopting.items() for change in changes_for(relation, units[key], found, userid)]
     parent_id = run_items.parent_change_set(session, relation) if changes else None
     act = Act("wecom", actor_ref=userid, reason="在企业微信中修改", parent_id=parent_id)
-    tagging.apply(session, changes, act, queue=queue, now=now, observed_on=[relation.id])
+    done = tagging.apply(session, changes, act, queue=queue, now=now, observed_on=[relation.id])
+    _give_up_held(session, relation, units, held, done, now)
     return bool(changes)
 
 
-def _give_up_held(session: Session, relation: Relation, held: frozenset[int], now: datetime) -> None:
-    """Let a value that moved away from a tag whose deletion waits for approval say why WeCom is not told."""
-    if not held:
+def _give_up_held(
+    session: Session, relation: Relation, units: Units, held: frozenset[int], done: Applied, now: datetime
+) -> None:
+    """Let a value that moved away from a tag whose deletion waits for approval say why WeCom is not told.
+
+    The look leaves such a tag out, so that nobody else writes its cell.
+    """
+    pushed = [rows for key, rows in done.written.items() if key in units and units[key].mirror in PUSHED]
+    left = {tag_id: cells.cell(row, relation) for rows in pushed for tag_id, row in rows.items() if tag_id in held}
+    if not left:
         return
-    moved = (
-        select(CustomerTag.tag_id, CustomerTag.ver)
-        .join(Tag, Tag.id == CustomerTag.tag_id)
-        .join(TagGroup, TagGroup.id == Tag.group_id)
-        .where(
-            CustomerTag.customer_id == relation.customer_id,
-            CustomerTag.relation_id == relation.id,
-            CustomerTag.tag_id.in_(held),
-            CustomerTag.acked_ver < CustomerTag.ver,
-            CustomerTag.dead.is_(False),
-            TagGroup.mirror.in_(PUSHED),
-        )
+    upsert(session, CustomerTag, list(left.values()), cells.CELL_KEYS, overwrite=(*cells.COPIED, "tries", "dead"))
+    there = select(CustomerTag.tag_id).where(
+        CustomerTag.customer_id == relation.customer_id,
+        CustomerTag.relation_id == relation.id,
+        CustomerTag.tag_id.in_(left),
+        CustomerTag.base.is_(True),
     )
-    found = session.execute(moved).all()
-    cells.open_operations(session, [cells.wish(relation, tag_id, ver, now) for tag_id, ver in found], now)
-    if found:
-        pushes.bury(session, relation.id, [tag_id for tag_id, _ in found], DELETION_HELD, now)
+    moved = list(session.scalars(there))
+    cells.open_operations(session, [cells.wish(relation, tag_id, left[tag_id]["ver"], now) for tag_id in moved], now)
+    if moved:
+        pushes.bury(session, relation.id, moved, DELETION_HELD, now)
 
 
 def changes_for(relation: Relation, unit: LookUnit, found: Merge, userid: str) -> list[TagChange]:
@@ -216,6 +230,7 @@ def settle(
     """Write the agreed state into the cells; close the operations that are done, reopen those that are not."""
     rows: list[Row] = []
     open_wishes: list[dict[str, Any]] = []
+    has_open = _open_operations(session, [relation.id for relation, _ in looked_at])
     for relation, units in looked_at:
         agreed: list[int] = []
         # What a merged tag counts as may stand here alone.
@@ -226,12 +241,12 @@ def settle(
                 if row["acked_ver"] < row["ver"]:
                     wish = cells.wish(relation, tag_id, row["ver"], now)
                     open_wishes += [wish] if unit.mirror in PUSHED and not row["dead"] else []
-                else:
+                elif (relation.id, tag_id) in has_open:
                     agreed.append(tag_id)
         if agreed:
             cells.close_operations(session, relation.id, "verified", None, now, tag_ids=agreed)
     upsert(session, CustomerTag, rows, cells.CELL_KEYS)
-    _reopen(session, open_wishes, now)
+    cells.open_operations(session, [wish for wish in open_wishes if _cell_of(wish) not in has_open], now)
     conflict_closing.close_answered(session, [relation for relation, _ in looked_at], seen, now)
 
 
@@ -248,8 +263,10 @@ def _keep_unseen(session: Session, relation: Relation, units: Iterable[LookUnit]
 
 def _settled(unit: LookUnit, relation: Relation, tag_id: int, seen: int, now: datetime) -> Row:
     blank = blank_row(unit.key.customer_id, tag_id, relation.id, now)
-    truth = unit.truth.get(tag_id)
-    cell = {**blank, **unit.cells.get(tag_id, {})}
+    truth, known = unit.truth.get(tag_id), unit.cells.get(tag_id, {})
+    cell = {**blank, **known}
+    if known and known["ver"] < unit.ver:
+        cell |= {"tries": 0, "dead": False}
     if truth is not None:
         cell |= {name: truth[name] for name in cells.COPIED}
     wanted, base = tag_id in unit.wanted, tag_id in unit.observed
@@ -262,13 +279,11 @@ def _settled(unit: LookUnit, relation: Relation, tag_id: int, seen: int, now: da
     return cell
 
 
-def _reopen(session: Session, wishes: list[dict[str, Any]], now: datetime) -> None:
-    """Give an operation to each open cell that has none."""
-    if not wishes:
-        return
-    relation_ids = {wish["relation_id"] for wish in wishes}
-    query = select(TagOperation.relation_id, TagOperation.tag_id)
-    rows = session.execute(query.where(TagOperation.relation_id.in_(relation_ids), cells.IS_OPEN))
-    has_one = {(relation_id, tag_id) for relation_id, tag_id in rows}
-    missing = [wish for wish in wishes if (wish["relation_id"], wish["tag_id"]) not in has_one]
-    cells.open_operations(session, missing, now)
+def _open_operations(session: Session, relation_ids: Sequence[int]) -> set[tuple[int, int]]:
+    """Return the relations and tags of the operations that have not ended."""
+    found = OPEN_OPERATIONS.rows(session, {"relation_ids": relation_ids})
+    return {(row.relation_id, row.tag_id) for row in found}
+
+
+def _cell_of(wish: Mapping[str, Any]) -> tuple[int, int]:
+    return wish["relation_id"], wish["tag_id"]

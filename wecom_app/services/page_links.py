@@ -19,10 +19,12 @@ from wecom_app.services.upsert import insert_ignore
 
 BEGAN = Prepared(select(Deployment.created_at))
 CHANNELS = select(Channel.state, Channel.id).where(Channel.state.in_(bindparam("states", expanding=True)))
-TAGGED = select(CustomerTag.customer_id).where(
-    CustomerTag.customer_id.in_(bindparam("customer_ids", expanding=True)),
-    CustomerTag.relation_id == CUSTOMER_LEVEL,
-    CustomerTag.wanted,
+TAGGED = Prepared(
+    select(CustomerTag.customer_id).where(
+        CustomerTag.customer_id.in_(bindparam("customer_ids", expanding=True)),
+        CustomerTag.relation_id == CUSTOMER_LEVEL,
+        CustomerTag.wanted,
+    )
 )
 
 
@@ -56,7 +58,7 @@ def open_cells(session: Session, made: Collection[Relation], now: datetime) -> N
     if not made:
         return
     values = {"customer_ids": sorted({relation.customer_id for relation in made})}
-    tagged = set(session.connection().execute(TAGGED, values).scalars())
+    tagged = set(TAGGED.scalars(session, values))
     for relation in made:
         if relation.customer_id in tagged:
             cells.open_relation(session, relation, now)

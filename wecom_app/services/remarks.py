@@ -30,6 +30,11 @@ MAX_TRIES = 3
 PRIORITY = 10
 GOVERNING = ("pending", "sent", "failed")
 """While an edit stands so, a look leaves its parts as they were written here."""
+GOVERNED = Prepared(
+    select(RemarkEdit.relation_id).where(
+        RemarkEdit.relation_id.in_(bindparam("relation_ids", expanding=True)), RemarkEdit.state.in_(GOVERNING)
+    )
+)
 LAST_GOVERNING = Prepared(
     select(RemarkEdit.id)
     .where(
@@ -137,10 +142,7 @@ def differs(relation: Noted, follower: FollowUser, customer_name: str) -> bool:
 
 def governed(session: Session, relation_ids: Sequence[int]) -> set[int]:
     """Return the relations with an edit of ours that WeCom has not got yet."""
-    query = select(RemarkEdit.relation_id).where(
-        RemarkEdit.relation_id.in_(relation_ids), RemarkEdit.state.in_(GOVERNING)
-    )
-    return set(session.scalars(query))
+    return set(GOVERNED.scalars(session, {"relation_ids": relation_ids}))
 
 
 def columns(follower: FollowUser, customer_name: str) -> dict[str, Any]:

@@ -8,18 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.models import Relation, SyncRun, SyncRunItem
+from wecom_app.prepared import Prepared
 from wecom_app.services.upsert import insert_ignore
 
 MOST_NOTED = 200
 """Lines of one kind that are only to be seen; what waits for an answer is kept in full."""
-
-
 PAGE = 400
 """Lines answered in one transaction."""
+NOTED = Prepared(
+    select(func.count()).where(SyncRunItem.run_id == bindparam("run_id"), SyncRunItem.kind == bindparam("kind"))
+)
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,7 @@ def add(session: Session, run_id: int, items: Sequence[Item]) -> None:
     """Write lines down, each once; notes only while there are few of their kind."""
     room = {item.kind: 0 for item in items if not item.waits}
     for kind in room:
-        query = select(func.count()).where(SyncRunItem.run_id == run_id, SyncRunItem.kind == kind)
-        room[kind] = MOST_NOTED - session.execute(query).scalar_one()
+        room[kind] = MOST_NOTED - int(NOTED.scalar(session, {"run_id": run_id, "kind": kind}))
     rows = []
     for item in items:
         if not item.waits:

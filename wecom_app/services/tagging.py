@@ -22,6 +22,7 @@ from wecom_app.services.ports import JobQueue
 from wecom_app.services.tag_units import TagFacts, UnitKey, UnitRows
 from wecom_app.services.unit_moves import Move, Narrowing
 
+Row = dict[str, Any]
 OBSERVED = (SourceKind.WECOM, SourceKind.WECOM_LINK)
 """What was found at WeCom is a fact, whether or not we would assign it."""
 EXPIRY = Act("system", reason="到期")
@@ -99,6 +100,8 @@ class Applied:
 
     change_set_id: int | None = None
     skipped: tuple[Skipped, ...] = ()
+    written: Mapping[UnitKey, Mapping[int, Row]] = field(default_factory=dict, compare=False)
+    """The truth of every unit that was written, by tag id."""
 
 
 def apply(
@@ -114,7 +117,7 @@ def apply(
 ) -> Applied:
     """Carry out the wishes, in order, in the caller's transaction.
 
-    `observed_on` names the relations on which sync saw the values: their cells are left to sync. `priority` is the
+    `observed_on` names the relations on which sync saw the values: their cells are sync's to write. `priority` is the
     pushing job's: what somebody waits for goes before what a batch did. Without `ask` the caller sees to the pushing.
     Raises InvalidInput for a tag that is unknown, archived, gone or of the wrong scope.
     """
@@ -134,7 +137,8 @@ def apply(
     change_set_id = _write(
         session, units, act, facts, queue=queue, now=now, observed_on=observed_on, priority=priority, ask=ask
     )
-    return Applied(change_set_id, tuple(skipped))
+    written = {unit.key: unit.after for unit in units.values() if unit.is_touched}
+    return Applied(change_set_id, tuple(skipped), written)
 
 
 def expire(session: Session, customer_ids: Sequence[int], *, queue: JobQueue, now: datetime) -> int:
