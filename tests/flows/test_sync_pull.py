@@ -23,7 +23,7 @@ from tests.flows.test_channels import once
 from tests.flows.test_mark_failures import MARK, edit, known_customer
 from wecom_app.clock import ManualClock
 from wecom_app.errors import Conflict
-from wecom_app.models import SyncConflict
+from wecom_app.models import Customer, SyncConflict
 from wecom_app.services import runs
 from wecom_app.services.runtime import SimulatedCrash
 
@@ -42,6 +42,27 @@ def test_a_pull_brings_every_customer_from_before_go_live_with_tags(company: Com
     assert company.tags_here(old[0]) == {"护肤"}
     assert states(company) == dict.fromkeys(old, "active")
     assert (run.counts["contacts"], run.counts["new"], run.counts["adopted"]) == (5, 5, 1)
+
+
+@pytest.mark.both
+def test_texts_that_are_longer_than_their_room_hold_up_neither_page_nor_look(company: Company) -> None:
+    deafen(company)
+    (external_userid,) = befriend(company, "zhang", 1)
+    contact = company.simulator.world.customers.find(external_userid)
+    assert contact is not None
+    contact.name, contact.type, contact.corp_name = "名" * 200, 2, "公" * 300
+    contact.avatar = "https://wework.qpic.cn/" + "a" * 3000
+    go_live(company)
+
+    assert pull(company).state == "done"
+    company.simulator.faults.put({})
+    company.simulator.act("zhang", "remark", external_userid=external_userid, remark="老客")
+    company.settle()
+
+    assert company.get(f"/customers/{external_userid}")["name"] == "名" * 128
+    with company.runtime.read() as session:
+        kept = session.execute(select(Customer.corp_name, Customer.avatar)).one()
+    assert tuple(kept) == ("公" * 128, None)
 
 
 @pytest.mark.both

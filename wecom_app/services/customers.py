@@ -154,11 +154,16 @@ def _details(details: ContactDetails) -> dict[str, Any]:
     return {
         "name": details.name[:128],
         "type": details.type if details.type in CUSTOMER_TYPES else "wechat",
-        "avatar": details.avatar,
+        "avatar": _fitting(details.avatar, 512),
         "gender": details.gender,
-        "unionid": details.unionid,
-        "corp_name": details.corp_name,
+        "unionid": _fitting(details.unionid, 64),
+        "corp_name": None if details.corp_name is None else details.corp_name[:128],
     }
+
+
+def _fitting(text: str | None, most: int) -> str | None:
+    """Return an address or id that there is room for: half of one is none."""
+    return text if text is None or len(text) <= most else None
 
 
 def raise_version(session: Session, customer_ids: Sequence[int]) -> None:
