@@ -236,7 +236,7 @@ def test_back_tagging_goes_on_after_a_crash_and_acts_once(company: Company, monk
 def test_back_tagging_waits_while_many_pushes_are_waiting(company: Company, monkeypatch: Any) -> None:
     external_userid = scan(company, old_code(company))
     tags = company.make_tags("护肤")
-    monkeypatch.setattr(push_backlog, "MOST_WAITING", -1)
+    monkeypatch.setattr(push_backlog, "is_full", lambda _runtime: True)
     adopt(company, tags=tags, back_tag=True)
     assert company.tags_here(external_userid) == UNKNOWN
 

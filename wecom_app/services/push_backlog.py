@@ -15,4 +15,4 @@ PAUSE = timedelta(seconds=5)
 def is_full(runtime: Store) -> bool:
     """Return whether so many pushes wait already that a page should come later."""
     with runtime.read() as session:
-        return runtime.queue.count_by_state(session).get(("push", "waiting"), 0) > MOST_WAITING
+        return runtime.queue.is_queue_longer(session, "push", MOST_WAITING)

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from job_tools import run_all
+from sqlalchemy import event
 
 from wecom_app.adapters.jobs.outcomes import LOST, LOST_LIMIT
 from wecom_app.errors import AppError, Unavailable, WeComThrottled
@@ -303,6 +304,40 @@ def test_jobs_are_found_by_kind_and_by_a_text_in_their_error(database, make_queu
     assert found(error="%") == []
     assert found(kind="fail", error="no a_b", state="dead", before_id=second + 1) == [second]
     assert found(kind="fail", error="no a_b", before_id=second) == []
+
+
+def test_a_queue_is_longer_than_a_number_by_what_is_due_in_its_lane(database, make_queue, add, notes, clock):
+    queue = make_queue({"note": notes, "fail": raising(Unavailable())})
+    add(queue, "fail", lane="push")
+    run_all(queue)
+    for _ in range(2):
+        add(queue, lane="push")
+        add(queue, lane="bulk")
+    add(queue, lane="push", run_at=clock.now() + timedelta(days=1))
+
+    def is_longer(than):
+        with database.read() as session:
+            return queue.is_queue_longer(session, "push", than)
+
+    assert [is_longer(than) for than in (0, 1, 2)] == [True, True, False], "neither back-off nor what is for later"
+    clock.advance(61)
+    assert [is_longer(than) for than in (2, 3)] == [True, False], "a retry that is due stands in line"
+
+
+def test_the_length_of_a_queue_is_asked_of_an_index(database, make_queue, notes):
+    queue = make_queue({"note": notes})
+    asked = []
+    with database.read() as session:
+        event.listen(session.connection(), "before_cursor_execute", lambda *given: asked.append(given[2:4]))
+        queue.is_queue_longer(session, "push", 1000)
+        ((text, parameters),) = [one for one in asked if "OFFSET" in one[0].upper()]
+        if not database.is_sqlite:
+            # With next to no rows a whole table is the cheapest way.
+            session.connection().exec_driver_sql("SET LOCAL enable_seqscan = off")
+        explain = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
+        plan = str(session.connection().exec_driver_sql(explain + text, parameters).all())
+
+    assert ("ix_job_ready" if database.is_sqlite else "ix_procrastinate_jobs_ready") in plan
 
 
 def test_counts_are_told_by_lane_and_state(database, make_queue, add, notes):

@@ -86,6 +86,9 @@ class EmbeddedQueue:
     def count_by_state(self, session: Session) -> Mapping[tuple[str, str], int]:
         return records.count_by_state(session)
 
+    def is_queue_longer(self, session: Session, lane: str, than: int) -> bool:
+        return records.is_queue_longer(session, lane, than, self._clock.now())
+
     def replay(self, session: Session, job_id: int) -> bool:
         return records.replay_job(session, job_id, self._clock.now())
 

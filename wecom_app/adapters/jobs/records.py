@@ -68,6 +68,10 @@ def count_by_state(session: Session) -> dict[tuple[str, str], int]:
     return {(lane, state): count for lane, state, count in session.connection().execute(COUNTS)}
 
 
+def is_queue_longer(session: Session, lane: str, than: int, now: datetime) -> bool:
+    return statements.ONE_MORE_DUE.scalar(session, {"lane": lane, "now": now, "than": than}) is not None
+
+
 def replay_job(session: Session, job_id: int, now: datetime) -> bool:
     """Start a dead job afresh: its attempts and its age count from now."""
     return _change(

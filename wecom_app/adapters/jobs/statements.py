@@ -74,6 +74,15 @@ def _next_of(lane: str) -> Select[Any]:
     return select(chosen.subquery().c.id)
 
 
+ONE_MORE_DUE = Prepared(
+    select(JOB.c.id)
+    .where(JOB.c.lane == bindparam("lane"), in_states(JOB, "waiting", "retrying"), JOB.c.run_at <= _time("now"))
+    .limit(1)
+    .offset(bindparam("than", type_=Integer()))
+)
+"""Finds a job if more than so many of a lane are due; walks along the index of what is ready, no further."""
+
+
 @cache
 def claim(lanes: tuple[str, ...]) -> Prepared:
     """Take the next jobs: parameters now, until, owner and a `free_<lane>` for each lane."""

@@ -88,6 +88,10 @@ class JobQueue(Protocol):
         """Return how many jobs stand in each (lane, state) of waiting, retrying, running and dead."""
         ...
 
+    def is_queue_longer(self, session: Session, lane: str, than: int) -> bool:
+        """Return whether more jobs of a lane than this are due and wait for a worker; reads no more than it needs."""
+        ...
+
     def replay(self, session: Session, job_id: int) -> bool:
         """Put a dead job back to waiting; False if it is not dead (or a waiting twin serves)."""
         ...

@@ -48,6 +48,11 @@ _COUNTS = text(f"""
 SELECT job.queue_name, {_STATE} AS state, count(*) FROM procrastinate_jobs AS job
 WHERE job.status <> 'succeeded' GROUP BY 1, 2
 """)
+_ONE_MORE_DUE = text("""
+SELECT 1 FROM procrastinate_jobs
+WHERE status = 'todo' AND queue_name = :lane AND (scheduled_at IS NULL OR scheduled_at <= :now)
+LIMIT 1 OFFSET :than
+""")
 _REPLAY = text("""
 UPDATE procrastinate_jobs SET status = 'todo', attempts = 0, scheduled_at = NULL, worker_id = NULL,
        queueing_lock = regexp_replace(queueing_lock, '^retry\\|', '')
@@ -122,6 +127,11 @@ def get_job(session: Session, job_id: int) -> JobView | None:
 
 def count_by_state(session: Session) -> dict[tuple[str, str], int]:
     return {(lane, state): count for lane, state, count in session.connection().execute(_COUNTS)}
+
+
+def is_queue_longer(session: Session, lane: str, than: int, now: datetime) -> bool:
+    parameters = {"lane": lane, "now": now, "than": than}
+    return session.connection().execute(_ONE_MORE_DUE, parameters).first() is not None
 
 
 def replay_job(session: Session, job_id: int, now: datetime) -> bool:
