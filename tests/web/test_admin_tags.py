@@ -165,7 +165,7 @@ def test_a_file_with_a_wrong_row_is_not_carried_in(company: Company) -> None:
     admin = local_admin(company)
     content = "format: wecom-tags/1\ngroups:\n  - {name: 意向, dimension: journey, tags: [高, 高]}\n"
     tried = upload(admin, content).get_data(as_text=True)
-    assert "第 3 行：同一个标签组里的标签名不能重复" in tried
+    assert "第 3 行：标签「高」写了两次" in tried
     assert "确认导入" not in tried
     assert send(admin, "/import/carry", text=content, name="tags.yaml").status_code == 422
     assert company.get("/tag-groups")["items"] == []

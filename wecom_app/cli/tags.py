@@ -9,7 +9,7 @@ from wecom_app.cli import tag_changes, tag_sync
 from wecom_app.cli.common import with_store
 from wecom_app.cli.tables import echo_json, echo_table
 from wecom_app.config import Settings
-from wecom_app.services import audit, library_files, library_import, starters, tag_lint
+from wecom_app.services import audit, library_files, library_import, library_reading, starters, tag_lint
 from wecom_app.services.context import Context
 from wecom_app.services.library_files import LibraryFile
 from wecom_app.services.library_import import Outcome
@@ -86,7 +86,7 @@ def export(_settings: Settings, store: Store, kind: str, output: Path | None) ->
 @with_store
 def import_file(_settings: Settings, store: Store, path: Path, dry_run: bool, only_add: bool, as_json: bool) -> None:
     """导入 YAML 或 CSV；有一行不对就全部不导入。文件里没有的保持不变。"""
-    file = library_files.read(path.read_bytes(), path.name)
+    file = library_reading.read(path.read_bytes(), path.name)
     _carry(store, file, "file", dry_run=dry_run, only_add=only_add, as_json=as_json)
 
 

@@ -16,7 +16,8 @@ from wecom_app.models import Tag, TagDimension, TagGroup
 from wecom_app.services import dimensions, library_edits, taxonomy
 from wecom_app.services.context import Context
 from wecom_app.services.library_edits import GroupChanges, TagChanges
-from wecom_app.services.library_files import DimensionRow, Faulty, GroupRow, LibraryFile, TagRow
+from wecom_app.services.library_files import DimensionRow, GroupRow, LibraryFile, TagRow
+from wecom_app.services.library_reading import Faulty
 from wecom_app.services.runtime import Store
 from wecom_app.services.taxonomy import GroupDraft, TagDraft
 
@@ -169,14 +170,21 @@ class _Import:
         standing = taxonomy.tags_of(self.session, [group.id]).get(group.id, [])
         keys = {tag.key for tag in standing}
         by_name = {tag.name: tag.key for tag in standing}
-        missing, meant = [], []
+        missing: list[tuple[TagRow, int]] = []
+        meant: list[_Meant] = []
         for tag in row.tags:
             line = tag.line or row.line
             key = tag.key if tag.key in keys else by_name.get(tag.name) if tag.key is None else None
-            if key is None and tag.key is not None and self._stands_elsewhere(tag.key, group):
-                continue
+            if key is None and tag.key is not None:
+                is_elsewhere = True
+                with self._noting(line):
+                    is_elsewhere = self._stands_elsewhere(tag.key, group, line)
+                if is_elsewhere:
+                    continue
             if key is None:
-                missing.append((tag, line))
+                with self._noting(line):
+                    taxonomy.check_tag(self.session, group, TagDraft(tag.name, tag.key))
+                    missing.append((tag, line))
             elif not self.only_add:
                 meant.append(_Meant(tag, line, key, group, is_new=False))
         made = taxonomy.add_tags(self.session, self.context, group, [TagDraft(tag.name, tag.key) for tag, _ in missing])
@@ -185,7 +193,7 @@ class _Import:
             meant.append(_Meant(tag, line, new.key, group, is_new=True))
         return meant
 
-    def _stands_elsewhere(self, key: str, group: TagGroup) -> bool:
+    def _stands_elsewhere(self, key: str, group: TagGroup, line: int) -> bool:
         """Bring an archived tag of the group back; raise InvalidInput for one of another group."""
         tag = self.session.scalars(select(Tag).where(Tag.key == key, Tag.gone_at.is_(None))).one_or_none()
         if tag is None:
@@ -193,7 +201,7 @@ class _Import:
         if tag.group_id != group.id:
             raise InvalidInput(f"标签「{tag.name}」（{key}）在别的标签组里，不能换组")
         library_edits.restore_tag(self.session, self.context, key)
-        self._did(0, "restore", "tag", tag.name, group.name)
+        self._did(line, "restore", "tag", tag.name, group.name)
         return True
 
     def _change_tag(self, meant: _Meant) -> None:

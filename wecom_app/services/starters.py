@@ -3,7 +3,7 @@
 from importlib.resources import files
 
 from wecom_app.errors import NotFound
-from wecom_app.services import library_files
+from wecom_app.services import library_reading
 from wecom_app.services.library_files import LibraryFile
 
 NAMES = {"retail": "零售", "mother_baby": "母婴", "beauty": "美妆", "education": "教育", "b2b": "企业服务"}
@@ -11,7 +11,7 @@ NAMES = {"retail": "零售", "mother_baby": "母婴", "beauty": "美妆", "educa
 
 def read(key: str) -> LibraryFile:
     """Return the starter tree of a trade; raise NotFound."""
-    return library_files.read(text(key).encode(), f"{key}.yaml")
+    return library_reading.read(text(key).encode(), f"{key}.yaml")
 
 
 def text(key: str) -> str:

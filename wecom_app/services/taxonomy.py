@@ -123,6 +123,13 @@ def add_tags(
     return tags
 
 
+def check_tag(session: Session, group: TagGroup, draft: TagDraft) -> None:
+    """Raise what `add_tags` would raise for this tag alone."""
+    free_tag_name(session, group, clean_name(draft.name))
+    if draft.key is not None:
+        _given_key(session, Tag, draft.key)
+
+
 def request_push(session: Session, context: Context, group_id: int) -> None:
     """Have WeCom told what it lacks of the group, and what has changed here."""
     enqueue_push(session, context.queue, group_id)

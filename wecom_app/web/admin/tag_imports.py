@@ -5,9 +5,9 @@ from werkzeug.wrappers import Response
 
 from wecom_app.domain.access import Role
 from wecom_app.errors import InvalidInput, NotFound
-from wecom_app.services import audit, library, library_files, library_import, starters
-from wecom_app.services.library_files import Faulty
+from wecom_app.services import audit, library, library_files, library_import, library_reading, starters
 from wecom_app.services.library_import import Outcome
+from wecom_app.services.library_reading import Faulty
 from wecom_app.web.admin import notices
 from wecom_app.web.session import current_viewer, signed_in
 from wecom_app.web.state import runtime
@@ -40,7 +40,7 @@ def try_out() -> Answer:
     """Show what the file would do; nothing is kept."""
     try:
         text, name, only_add = _given()
-        file = library_files.read(text.encode(), name)
+        file = library_reading.read(text.encode(), name)
     except (Faulty, NotFound) as error:
         return _page(problems=_problems(error)), error.http_status
     done = library_import.preview(runtime(), library.context(runtime()), file, only_add=only_add)
@@ -53,7 +53,7 @@ def carry() -> Answer | Response:
     text, name = _one_newline(request.form.get("text", "")), request.form.get("name", "")[:200]
     only_add = "only_add" in request.form
     try:
-        file = library_files.read(text.encode(), name)
+        file = library_reading.read(text.encode(), name)
         done = library_import.carry_in(runtime(), library.context(runtime()), file, only_add=only_add)
     except Faulty as error:
         return _page(text=text, name=name, only_add=only_add, problems=_problems(error)), error.http_status
@@ -84,7 +84,7 @@ def _given() -> tuple[str, str, bool]:
     part = request.files.get("file")
     if part is None or not part.filename:
         raise Faulty([(0, "请选择一个 YAML 或 CSV 文件")])
-    text = library_files.decoded(part.read(MOST_BYTES * 2))
+    text = library_reading.decoded(part.read(MOST_BYTES * 2))
     if len(text.encode()) > MOST_BYTES:
         raise Faulty([(0, f"文件超过 {MOST_BYTES // 1000} KB，请用 wecom-app tags import 导入")])
     return _one_newline(text), part.filename[:200], "only_add" in request.form

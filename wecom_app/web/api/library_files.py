@@ -4,7 +4,7 @@ import hashlib
 
 from pydantic import BaseModel
 
-from wecom_app.services import library, library_files, library_import, tag_lint
+from wecom_app.services import library, library_files, library_import, library_reading, tag_lint
 from wecom_app.services.accounts import KeyScope
 from wecom_app.web.api.endpoint import Binary, Call, Endpoint
 from wecom_app.web.api.schemas_library import (
@@ -18,7 +18,7 @@ from wecom_app.web.api.schemas_library import (
 )
 
 MIMETYPES = {"yaml": "application/yaml", "csv": "text/csv"}
-MAX_BODY = 2 * library_files.LARGEST
+MAX_BODY = 2 * library_reading.LARGEST
 
 
 def export_tags(call: Call) -> Binary:
@@ -31,7 +31,7 @@ def export_tags(call: Call) -> Binary:
 
 def import_tags(call: Call) -> BaseModel:
     given: ImportIn = call.body
-    file = library_files.read(given.content.encode(), f"tags.{given.format}")
+    file = library_reading.read(given.content.encode(), f"tags.{given.format}")
     carry = library_import.preview if given.dry_run else library_import.carry_in
     done = carry(call.runtime, library.context(call.runtime), file, only_add=given.only_add)
     return ImportOut(
