@@ -24,7 +24,7 @@ from tests.flows.test_mark_failures import MARK, edit, known_customer
 from wecom_app.clock import ManualClock
 from wecom_app.errors import Conflict
 from wecom_app.models import Customer, SyncConflict
-from wecom_app.services import runs
+from wecom_app.services import pull_chains, runs
 from wecom_app.services.runtime import SimulatedCrash
 
 
@@ -176,6 +176,25 @@ def test_a_member_who_cannot_be_read_is_shown_and_keeps_his_customers(company: C
 
     assert "zhang" in [item.subject for item in items(company, run.id, "unreadable")]
     assert states(company) == {customer: "active"}
+
+
+def test_members_without_a_licence_among_others_are_told_and_counted_once(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every page of theirs names them again."""
+    monkeypatch.setattr(pull_chains, "CHAINS", 1)
+    known_customer(company)
+    befriend(company, "zhang", 3)
+    company.settle()
+    wang = company.simulator.world.members.find("wang")
+    assert wang is not None
+    wang.licensed = False
+    company.simulator.faults.put({"batch_page_size": 1})
+
+    run = pull(company, seconds=60)
+
+    assert (run.counts["pages"], run.counts["contacts"], run.counts["unreadable"]) == (4, 4, 1)
+    assert [item.subject for item in items(company, run.id, "unreadable")] == ["wang"]
 
 
 def test_a_member_without_customers_is_read_though_wecom_answers_with_an_error(company: Company) -> None:

@@ -110,7 +110,8 @@ def move_on(
     Where the chain has moved meanwhile, or its run was stopped, nothing is kept. At the chain's end it is seen to
     whether it was the last.
     """
-    unread, following = list(page.unlicensed_userids), page.next_cursor
+    told: Sequence[str] = place.counts.get("unread", ())
+    unread, following = sorted(set(page.unlicensed_userids).difference(told)), page.next_cursor
     goes_round = following is not None and following == place.landmark
     known = {name: found for name, found in place.counts.items() if isinstance(found, int)}
     values = {
@@ -119,7 +120,7 @@ def move_on(
         # A landmark at every power of two is enough to meet any circle again.
         "landmark": place.landmark if place.pages & (place.pages + 1) else following,
         "pages": place.pages + 1,
-        "counts": {**Counter(known) + counts, "unread": sorted({*place.counts.get("unread", ()), *unread})},
+        "counts": {**Counter(known) + counts, "unread": sorted({*told, *unread})},
     }
     where = {"of_run": place.run_id, "of_number": place.number, "from_cursor": place.cursor or ""}
     if MOVE_ON.run(session, {**values, **where}) == 0:

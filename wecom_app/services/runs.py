@@ -312,6 +312,7 @@ def view(session: Session, run: SyncRun, now: datetime, budget: Sequence[ApiBudg
     for _, pages, found in chains:
         counts.update({name: number for name, number in found.items() if isinstance(number, int)})
         counts["pages"] += pages
+        counts["unreadable"] += len(found.get("unread", ()))
     progress = Progress(counts["contacts"], max(run.expected, counts["contacts"]), None)
     if run.state == "running" and run.phase in COUNTED_PHASES:
         progress = _progress(run, counts, [state for state, _, _ in chains], now, budget)
