@@ -40,6 +40,35 @@ def test_a_tag_is_merged_after_a_look_and_comes_back_by_undo(site: Site, window:
     assert names(site, customer) == {"老客"}
 
 
+def test_a_merged_tag_is_deleted_in_wecom_by_choice_and_its_page_says_how_far_that_is(
+    site: Site, window: OpenWindow
+) -> None:
+    old, new, other = site.make_tags("老客", "常客", "熟客")
+    site.scan("林晓芸", tags=[old, other])
+    page = window(roles=("admin",), look=DESK).open(f"/admin/tags/items/{old}/merge?into={new}")
+    page.shows("在企业微信里删除不能恢复")
+    page.page.get_by_label("同时从企业微信删除「老客」").check()
+    assert page.violations() == []
+    page.press("确认合并")
+    page.shows("等客户换完标签后，从企业微信删除旧标签")
+    site.settle()
+    page.page.reload()
+    page.shows("旧标签已从企业微信删除")
+    assert page.violations() == []
+
+    page.open(f"/admin/tags/items/{other}/merge?into={new}")
+    page.press("确认合并")
+    site.settle()
+    page.open("/admin/tags?show=archived")
+    page.page.get_by_role("link", name="「熟客」的合并").click()
+    page.shows("旧标签仍在企业微信里")
+    assert page.violations() == []
+    page.press("从企业微信删除旧标签")
+    site.settle()
+    page.page.reload()
+    page.shows("旧标签已从企业微信删除")
+
+
 def test_a_group_turns_single_after_a_look_at_who_keeps_what(site: Site, window: OpenWindow) -> None:
     keys = site.make_tags("高意向", "老客")
     customer = site.scan("林晓芸", tags=keys)

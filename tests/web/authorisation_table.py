@@ -126,6 +126,8 @@ ROUTES: Mapping[str, str] = {
     "GET /admin/tags/changes/<int:change_id>": "console: read",
     "GET /admin/tags/changes/<int:change_id>/progress": "console: read",
     "POST /admin/tags/changes/<int:change_id>/undo": "console: write",
+    "POST /admin/tags/changes/<int:change_id>/deletion": "console: write",
+    "GET /admin/tags/items/<key>/merged": "console: read",
     "GET /admin/tags/items/<key>/merge": "console: write",
     "POST /admin/tags/items/<key>/merge": "console: write",
     "GET /admin/tags/groups/<key>/single": "console: read",

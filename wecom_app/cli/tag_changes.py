@@ -30,6 +30,7 @@ from wecom_app.services import (
 )
 from wecom_app.services.context import Context
 from wecom_app.services.library_changes import Actor
+from wecom_app.services.merge_deletions import WARNING as DELETION_WARNING
 from wecom_app.services.runtime import Store
 from wecom_app.web.api.library_changes import change_out, merge_out, mirror_out, selection_out
 from wecom_app.web.api.schemas_library_changes import MergePreviewOut, MirrorPreviewOut, SelectionPreviewOut
@@ -44,16 +45,33 @@ Begin = Callable[[Session, Context], LibraryChange]
 @click.command("merge")
 @click.argument("source", metavar="标签")
 @click.argument("target", metavar="并入的标签")
+@click.option(
+    "--delete-at-wecom", "deletes", is_flag=True, help="客户都换完、核对完之后，从企业微信删除旧标签；在那里不能恢复。"
+)
 @dry_run_option
 @yes_option
 @as_json
 @with_store
-def merge(_settings: Settings, store: Store, source: str, target: str, dry_run: bool, yes: bool, as_json: bool) -> None:
+def merge(
+    _settings: Settings,
+    store: Store,
+    source: str,
+    target: str,
+    deletes: bool,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
     """把一个标签合并到另一个（都写 key）：客户、渠道活码、内容都改用后者；7 天内可撤销。"""
     with store.read() as session:
         found = merge_out(tag_merges.preview(session, source, target, store.clock.now()))
-    if _asked(found, _merge_words(found), dry_run=dry_run, yes=yes, as_json=as_json):
-        _carry_out(store, "tag.merge", lambda session, context: tag_merges.start(session, context, source, target, BY))
+    lines = [*_merge_words(found), *([_deletion_words(found)] if deletes else [])]
+    if _asked(found, lines, dry_run=dry_run, yes=yes, as_json=as_json):
+        _carry_out(
+            store,
+            "tag.merge",
+            lambda session, context: tag_merges.start(session, context, source, target, BY, delete_at_wecom=deletes),
+        )
 
 
 @click.command("unmerge")
@@ -131,17 +149,19 @@ def _carry_out(store: Store, action: str, begin: Begin) -> None:
     with click.progressbar(length=max(1, expected), label="客户", file=sys.stderr) as bar:
         while library_change_jobs.step(store, slugify, change_id):
             with store.read() as session:
-                done = change_out(library_changes.find(session, change_id))
+                done = change_out(session, library_changes.find(session, change_id))
             reached = done.changed if done.state == "running" else done.restored + done.kept
             bar.update(max(0, min(bar.length or 0, reached) - bar.pos))
     with store.read() as session:
-        done = change_out(library_changes.find(session, change_id))
+        done = change_out(session, library_changes.find(session, change_id))
     if done.state == "undone":
         click.echo(f"已撤销：{done.restored} 位客户恢复原样，{done.kept} 位之后又有改动，保持现状")
         for use in done.uses_kept:
             click.echo(f"之后改过，没有改回：{use.name}")
     else:
         click.echo(f"完成：{done.changed} 位客户已改（编号 {done.id}）；企业微信里的标记由 serve 或 worker 推送")
+        if done.merged_tag is not None:
+            click.echo(done.merged_tag.words)
 
 
 def _merge_words(found: MergePreviewOut) -> list[str]:
@@ -156,6 +176,12 @@ def _merge_words(found: MergePreviewOut) -> list[str]:
     if found.contested:
         lines.append(f"注意：{found.contested} 位客户在那一组已有别的值，保留优先级更高的")
     return lines
+
+
+def _deletion_words(found: MergePreviewOut) -> str:
+    if found.deletion_refusal is not None:
+        return f"不能从企业微信删除：{found.deletion_refusal}"
+    return DELETION_WARNING.format(name=found.source.name)
 
 
 def _selection_words(found: SelectionPreviewOut) -> list[str]:

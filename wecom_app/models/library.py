@@ -36,6 +36,8 @@ class LibraryChange(Base):
     restored: Mapped[int] = mapped_column(BigId, default=0)
     kept: Mapped[int] = mapped_column(BigId, default=0)
     """What an undo left as it stands."""
+    deletion: Mapped[str | None] = mapped_column(String(8))
+    """Of a merge whose tag is to be deleted at WeCom: waiting (for its marks to move) or asked; None where it stays."""
     details: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """What else changed with it, so that it can be put back: uses, aliases, policies."""
     actor_kind: Mapped[str] = mapped_column(String(16))

@@ -26,10 +26,20 @@ class Kind:
     look: Callable[[Session, LibraryChange], list[Place]]
     advance: Callable[[Session, Context, LibraryChange, Sequence[Place]], bool]
     begin_undo: Callable[[Session, Context, LibraryChange, str], None]
+    look_back: Callable[[Session, LibraryChange], list[Place]] = library_changes.nowhere
+    put_back: Callable[[Session, Context, LibraryChange, Sequence[Place]], bool] = library_changes.put_back
+    finish: Callable[[Session, Context, LibraryChange], None] = library_changes.nothing_more
 
 
 KINDS: Mapping[str, Kind] = {
-    tag_merges.MERGE: Kind(tag_merges.look, tag_merges.advance, tag_merges.begin_undo),
+    tag_merges.MERGE: Kind(
+        tag_merges.look,
+        tag_merges.advance,
+        tag_merges.begin_undo,
+        tag_merges.look_back,
+        tag_merges.put_back,
+        tag_merges.finish,
+    ),
     selection_changes.SINGLE: Kind(selection_changes.look, selection_changes.advance, selection_changes.begin_undo),
     mirror_costs.MIRROR: Kind(mirror_costs.look, mirror_costs.advance, mirror_costs.refuse_undo),
 }
@@ -50,22 +60,28 @@ def step(store: Store, slugify: Slugify, change_id: int) -> bool:
     """Do one page in one transaction; return whether more is left."""
     with store.read() as session:
         change = library_changes.find(session, change_id)
-        places = KINDS[change.kind].look(session, change) if change.state == "running" else []
+        kind, before = KINDS[change.kind], change.state
+        look = {"running": kind.look, "undoing": kind.look_back}.get(before, library_changes.nowhere)
+        places = look(session, change)
     with store.write() as session:
         context = Context(store.queue, slugify, store.clock.now())
         change = library_changes.find(session, change_id, lock=True)
         if change.state not in library_changes.AT_WORK:
             return False
-        if change.state == "undoing":
-            is_more = library_changes.put_back(session, context, change)
+        if change.state != before:
+            # Its undo was asked for meanwhile.
+            is_more = True
+        elif change.state == "undoing":
+            is_more = kind.put_back(session, context, change, places)
         else:
-            is_more = KINDS[change.kind].advance(session, context, change, places)
+            is_more = kind.advance(session, context, change, places)
         if is_more:
             library_changes.request(session, store.queue, change_id)
         elif change.state == "undoing":
             change.state, change.undone_at = "undone", context.now
         else:
             change.state, change.finished_at = "done", context.now
+            kind.finish(session, context, change)
         return is_more
 
 

@@ -178,7 +178,7 @@ def prepared(session: Session, context: Context, customer_ids: Sequence[int], ta
     return tag_units.load_facts(session, tag_ids)
 
 
-def put_back(session: Session, context: Context, change: LibraryChange) -> bool:
+def put_back(session: Session, context: Context, change: LibraryChange, _: Sequence[Place] = ()) -> bool:
     """Put a page of customers back as they were, wholly or not at all; return whether there were any."""
     query = (
         select(LibraryChangeItem)
@@ -270,6 +270,15 @@ def _difference(before: UnitRows | None, after: UnitRows | None) -> dict[str, An
 def _claims(unit: UnitRows | None) -> list[dict[str, Any]]:
     claims = unit.state.claims if unit is not None else ()
     return sorted((history.plain_claim(claim) for claim in claims), key=str)
+
+
+def nowhere(_session: Session, _change: LibraryChange) -> list[Place]:
+    """Nothing has to be brought up to date before a change of this kind is undone."""
+    return []
+
+
+def nothing_more(_session: Session, _context: Context, _change: LibraryChange) -> None:
+    """Nothing follows a change of this kind."""
 
 
 def _act(change: LibraryChange) -> Act:

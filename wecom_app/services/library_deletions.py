@@ -15,7 +15,7 @@ from wecom_app.domain.vocabulary import SOURCE_GROUP_NAME, Owner
 from wecom_app.errors import Conflict, WeComRejected, WeComTagGone, WeComUnavailable
 from wecom_app.models import CustomerTag, Relation, Tag, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL
-from wecom_app.services import definition_conflicts, library, library_edits, tag_users, taxonomy
+from wecom_app.services import definition_conflicts, library, library_edits, merge_checks, tag_users, taxonomy
 from wecom_app.services.context import Context
 from wecom_app.services.library_telling import MAX_TRIES, NOT_OURS
 from wecom_app.services.runtime import Runtime
@@ -46,7 +46,7 @@ class DeletionPreview:
 def preview_tag(session: Session, key: str) -> DeletionPreview:
     """Return what deleting a tag at WeCom would cost; raise NotFound."""
     tag, group = library_edits.find_tag(session, key, archived=True)
-    return _preview(session, [tag], _refusal_of_tag(tag, group))
+    return _preview(session, [tag], refusal_of(tag, group))
 
 
 def preview_group(session: Session, key: str) -> DeletionPreview:
@@ -57,13 +57,20 @@ def preview_group(session: Session, key: str) -> DeletionPreview:
 
 
 def request_tag(session: Session, context: Context, key: str, *, cascade: bool, actor: str) -> Tag:
-    """Archive a tag and have it deleted at WeCom; raise Conflict where it is not ours, is not there, or is used."""
+    """Archive a tag and have it deleted at WeCom, a merged one once its marks have moved.
+
+    Raises Conflict where it is not ours, is not there, or is used.
+    """
     tag, group = library_edits.find_tag(session, key, lock=True, archived=True)
-    refusal = _refusal_of_tag(tag, group)
+    refusal = refusal_of(tag, group)
     if refusal is not None:
         raise Conflict(refusal)
     library_edits.archive_tag(session, context, key, cascade=cascade, actor=actor)
-    _ask(context, [tag])
+    merge = merge_checks.standing_merge(session, tag)
+    if merge is not None:
+        merge_checks.wait(session, context.queue, merge)
+        return tag
+    mark(context, [tag])
     taxonomy.request_push(session, context, group.id)
     return tag
 
@@ -77,7 +84,7 @@ def request_group(session: Session, context: Context, key: str, *, cascade: bool
         raise Conflict(refusal)
     library_edits.archive_group(session, context, key, cascade=cascade, actor=actor)
     group.deleting_at = context.now
-    _ask(context, tags)
+    mark(context, tags)
     taxonomy.request_push(session, context, group.id)
     return group
 
@@ -98,6 +105,12 @@ def carry_out(runtime: Runtime, group_id: int) -> None:
     """Delete what waits; raise WeComUnavailable where WeCom says yes and still has it, so that it is tried again."""
     with runtime.read() as session:
         tags = waiting(session, group_id)
+        unready = merge_checks.find_unready(session, tags)
+    if unready:
+        with runtime.write() as session:
+            merge_checks.hold_back(session, runtime.queue, unready, runtime.clock.now())
+    held = {merge.source_tag_id for merge in unready}
+    tags = [tag for tag in tags if tag.id not in held]
     if not tags:
         return
     runtime.crash_point("library.before_delete")
@@ -157,7 +170,8 @@ def _tags_there(session: Session, group: TagGroup) -> list[Tag]:
     return list(session.scalars(query.order_by(Tag.id)))
 
 
-def _refusal_of_tag(tag: Tag, group: TagGroup) -> str | None:
+def refusal_of(tag: Tag, group: TagGroup) -> str | None:
+    """Return why a tag cannot be deleted from here; None where it can."""
     if group.name == SOURCE_GROUP_NAME:
         return library_edits.BUILT_IN
     if tag.wecom_tag_id is None:
@@ -176,7 +190,8 @@ def _refusal_of_group(group: TagGroup, tags: Sequence[Tag]) -> str | None:
     return MIXED.format(name=group.name, others="」「".join(others[:5])) if others else None
 
 
-def _ask(context: Context, tags: Sequence[Tag]) -> None:
+def mark(context: Context, tags: Sequence[Tag]) -> None:
+    """Note that tags are to be deleted at WeCom."""
     for tag in tags:
         tag.deleting_at, tag.tries, tag.blocked, tag.blocked_by = context.now, 0, None, None
 

@@ -29,13 +29,16 @@ log = structlog.get_logger(__name__)
 
 
 def deleted(session: Session, *, after_id: int | None = None, limit: int = 50) -> list[tuple[Tag, TagGroup]]:
-    """Return the tags that are deleted at WeCom, with their groups, oldest first; not those that live again by name."""
+    """Return the tags that are deleted at WeCom, with their groups, oldest first.
+
+    Those that live again by name are not among them, nor those that were merged away: undoing that brings them back.
+    """
     twin = aliased(Tag)
     lives = select(twin.id).where(
         twin.group_id == Tag.group_id, twin.name == Tag.name, twin.gone_at.is_(None), twin.archived_at.is_(None)
     )
     query = select(Tag, TagGroup).join(TagGroup, TagGroup.id == Tag.group_id)
-    query = query.where(Tag.gone_at.is_not(None), ~lives.exists(), Tag.id > (after_id or 0))
+    query = query.where(Tag.gone_at.is_not(None), Tag.merged_into.is_(None), ~lives.exists(), Tag.id > (after_id or 0))
     return [(tag, group) for tag, group in session.execute(query.order_by(Tag.id).limit(limit))]
 
 
@@ -46,6 +49,8 @@ def request_tag(session: Session, queue: JobQueue, key: str) -> Tag:
         raise NotFound(f"没有标签「{key}」")
     if tag.gone_at is None:
         raise Conflict(f"标签「{tag.name}」没有在企业微信中删除，不需要重新创建")
+    if tag.merged_into is not None:
+        raise Conflict(f"「{tag.name}」已合并到 {tag.merged_into}，要恢复请撤销合并")
     _bring_back(session, queue, [tag])
     return tag
 
@@ -55,7 +60,8 @@ def request_group(session: Session, queue: JobQueue, key: str) -> TagGroup:
     group = session.scalars(select(TagGroup).where(TagGroup.key == key).with_for_update()).one_or_none()
     if group is None:
         raise NotFound(f"没有标签组「{key}」")
-    tags = session.scalars(select(Tag).where(Tag.group_id == group.id, Tag.gone_at.is_not(None)).order_by(Tag.id)).all()
+    gone = select(Tag).where(Tag.group_id == group.id, Tag.gone_at.is_not(None), Tag.merged_into.is_(None))
+    tags = session.scalars(gone.order_by(Tag.id)).all()
     # Made anew by somebody else meanwhile, or twice deleted: the last of a name counts.
     last = {tag.name: tag for tag in tags}
     if not last:
@@ -141,12 +147,19 @@ def _revive(session: Session, queue: JobQueue, tag_id: int) -> None:
     tag = session.scalars(select(Tag).where(Tag.id == tag_id).with_for_update()).one()
     if tag.gone_at is None:
         return
-    group = session.get_one(TagGroup, tag.group_id)
     try:
-        taxonomy.free_tag_name(session, group, tag.name)
+        revive(session, queue, tag)
     except NameTaken:
         log.warning("library.name_taken_before_recreation", tag_id=tag_id)
-        return
+
+
+def revive(session: Session, queue: JobQueue, tag: Tag) -> None:
+    """Let a deleted tag live and be made at WeCom anew; raise NameTaken where another bears its name.
+
+    The caller sees to its cells, which speak of the tag that was.
+    """
+    group = session.get_one(TagGroup, tag.group_id)
+    taxonomy.free_tag_name(session, group, tag.name)
     tag.gone_at = tag.archived_at = tag.deleting_at = tag.wecom_tag_id = None
     tag.base_name = tag.base_order = tag.sent_name = tag.sent_order = None
     tag.blocked, tag.blocked_by, tag.tries, tag.owner = None, None, 0, Owner.OURS.value

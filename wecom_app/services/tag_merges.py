@@ -9,20 +9,29 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, select, union
+from sqlalchemy import ColumnElement, Select, and_, exists, func, literal, or_, select, union, update
 from sqlalchemy.orm import Session, aliased
 
 from wecom_app.domain.vocabulary import PUSHED, SCOPE_SHORT, SOURCE_GROUP_NAME, Lifecycle, Mirror, Scope, Selection
 from wecom_app.errors import Conflict, InvalidInput, NotFound
 from wecom_app.models import CustomerTag, LibraryChange, Relation, Tag, TagClaim, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL
-from wecom_app.services import library_changes, library_edits, tag_users
+from wecom_app.services import (
+    customers,
+    library_changes,
+    library_deletions,
+    library_edits,
+    library_recreation,
+    merge_checks,
+    merge_deletions,
+    tag_users,
+)
 from wecom_app.services.context import Context
 from wecom_app.services.library_changes import Actor, Place
 from wecom_app.services.tag_repointing import Rewrite, TagUse
 from wecom_app.services.unit_moves import Move
 
-MERGE = "merge"
+MERGE = merge_checks.MERGE
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,8 @@ class MergePreview:
     """mark_tag calls that it costs, one a relation."""
     uses: tuple[TagUse, ...]
     notes: tuple[str, ...]
+    deletion_refusal: str | None
+    """Why the tag that goes cannot be deleted at WeCom from here; None where it can."""
     as_of: datetime
 
 
@@ -69,18 +80,31 @@ def preview(session: Session, source_key: str, target_key: str, now: datetime) -
         calls=_count_calls(session, pair),
         uses=(*tag_users.plan_repointing(session, source, target), *_plan_replacements(session, pair)),
         notes=tuple(_notes(pair)),
+        deletion_refusal=library_deletions.refusal_of(source, pair.source_group),
         as_of=now,
     )
 
 
-def start(session: Session, context: Context, source_key: str, target_key: str, actor: Actor) -> LibraryChange:
+def start(
+    session: Session,
+    context: Context,
+    source_key: str,
+    target_key: str,
+    actor: Actor,
+    *,
+    delete_at_wecom: bool = False,
+) -> LibraryChange:
     """Merge: uses are rewritten and the tag archived at once, customers follow as a job.
 
-    Raises NotFound, InvalidInput or Conflict where it cannot be done.
+    With `delete_at_wecom` the tag is deleted there once all marks have moved. Raises NotFound, InvalidInput or
+    Conflict where it cannot be done.
     """
     pair = _pair(session, source_key, target_key, lock=True)
     _check(pair)
     source, target = pair.source, pair.target
+    refusal = library_deletions.refusal_of(source, pair.source_group) if delete_at_wecom else None
+    if refusal is not None:
+        raise Conflict(refusal)
     rewrites = tag_users.repoint(session, context, source, target, actor.name)
     replaced = _repoint_replacements(session, pair)
     aliases = _take_names_over(pair)
@@ -102,6 +126,7 @@ def start(session: Session, context: Context, source_key: str, target_key: str, 
         source_tag_id=source.id,
         target_tag_id=target.id,
         expected=_count_places(session, pair),
+        deletion=merge_checks.WAITING if delete_at_wecom else None,
         details=details,
     )
     return library_changes.begin(session, context, change, actor, reason, [source.id, target.id])
@@ -159,11 +184,14 @@ def begin_undo(session: Session, context: Context, change: LibraryChange, actor:
     source, target = session.get_one(Tag, change.source_tag_id), session.get_one(Tag, change.target_tag_id)
     if target.merged_into is not None:
         raise Conflict(f"「{target.name}」后来也被合并了，请先撤销那一次")
-    if source.gone_at is not None:
-        raise Conflict(f"「{source.name}」已在企业微信中删除，不能撤销合并")
+    merge_deletions.call_off(session, change)
     source.merged_into = None
     session.flush()
-    library_edits.restore_tag(session, context, source.key)
+    is_gone = source.gone_at is not None
+    if is_gone:
+        _make_anew(session, context, source)
+    else:
+        library_edits.restore_tag(session, context, source.key)
     details = change.details
     target.aliases = [alias for alias in target.aliases if alias not in details["aliases"]]
     target.version += 1
@@ -176,7 +204,51 @@ def begin_undo(session: Session, context: Context, change: LibraryChange, actor:
         for rewrite in (Rewrite(**one) for one in details["rewrites"])
         if not tag_users.take_back(session, context, rewrite, actor)
     ]
-    change.details = {**details, "uses_kept": kept}
+    change.details = {**details, "uses_kept": kept, "remade": is_gone}
+
+
+def finish(session: Session, context: Context, change: LibraryChange) -> None:
+    """Go on to the deletion at WeCom, if it was chosen."""
+    if change.deletion == merge_checks.WAITING:
+        merge_checks.wait(session, context.queue, change)
+
+
+def put_back(session: Session, context: Context, change: LibraryChange, places: Sequence[Place]) -> bool:
+    """Put a page of customers back; cells that speak of a tag that was deleted since are brought up to date first."""
+    if not places:
+        return library_changes.put_back(session, context, change, places)
+    customers.lock(session, sorted({place.customer_id for place in places}))
+    session.execute(
+        update(CustomerTag)
+        .where(
+            CustomerTag.tag_id == change.source_tag_id,
+            CustomerTag.relation_id.in_([place.relation_id for place in places]),
+        )
+        .values(base=False, sent=None, dead=False, tries=0, acked_ver=CustomerTag.ver)
+    )
+    return True
+
+
+def look_back(session: Session, change: LibraryChange) -> list[Place]:
+    """Return cells that say what WeCom had of a tag before it was deleted there: the one made anew is on nobody."""
+    if not change.details.get("remade"):
+        return []
+    tag = session.get_one(Tag, change.source_tag_id)
+    query = select(CustomerTag.customer_id, CustomerTag.relation_id).where(
+        CustomerTag.tag_id == tag.id,
+        CustomerTag.relation_id != CUSTOMER_LEVEL,
+        CustomerTag.touched_seq < tag.touched_seq,
+        or_(CustomerTag.base.is_(True), CustomerTag.sent.is_not(None)),
+    )
+    found = session.execute(query.limit(library_changes.MOST_CUSTOMERS)).all()
+    return [Place(row.customer_id, row.relation_id) for row in found]
+
+
+def _make_anew(session: Session, context: Context, tag: Tag) -> None:
+    group = session.get_one(TagGroup, tag.group_id)
+    if group.archived_at is not None:
+        raise Conflict(f"标签组「{group.name}」已归档，请先恢复标签组")
+    library_recreation.revive(session, context.queue, tag)
 
 
 def _pair(session: Session, source_key: str, target_key: str, *, lock: bool = False) -> Pair:

@@ -59,6 +59,7 @@ KINDS: Mapping[str, NoticeKind] = {
     "tags.changing": NoticeKind("已开始，客户在后台分批改"),
     "tags.retried": NoticeKind("已重新排队，马上推送到企业微信"),
     "tags.deleting": NoticeKind("已归档，正在从企业微信删除"),
+    "tags.merged_deleting": NoticeKind("客户都换完、核对完之后会从企业微信删除"),
     "tags.recreating": NoticeKind("正在企业微信重新创建，并重新打给原有客户"),
     "tags.recreate_taken": NoticeKind("没有重新创建：这个名称已被另一个标签使用，请先改掉那一个"),
     "tags.recreate_alive": NoticeKind("没有重新创建：它没有在企业微信中删除，或已经重新创建了"),

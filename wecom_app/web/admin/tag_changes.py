@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
@@ -17,12 +17,14 @@ from wecom_app.services import (
     library_change_jobs,
     library_changes,
     library_edits,
+    merge_deletions,
     mirror_costs,
     selection_changes,
     tag_merges,
 )
 from wecom_app.services.context import Context
 from wecom_app.services.library_changes import Actor
+from wecom_app.services.merge_deletions import DeletionState
 from wecom_app.services.undo import KEPT_WORDS
 from wecom_app.web.admin import notices, tag_forms
 from wecom_app.web.session import current_viewer, signed_in
@@ -33,6 +35,14 @@ MOST_CHOICES = 500
 MOST_KEPT = 50
 STATE_WORDS = {"running": "进行中", "done": "已完成", "undoing": "正在撤销", "undone": "已撤销"}
 STATE_MARKS = {"running": "pending", "done": "synced", "undoing": "pending", "undone": "local"}
+DELETION_MARKS = {
+    "kept": "local",
+    "none": "local",
+    "waiting": "pending",
+    "deleting": "pending",
+    "failed": "failed",
+    "deleted": "synced",
+}
 USE_WORDS = {**tag_forms.USE_WORDS, "tag": "标签"}
 Answer = str | Response | tuple[str, int]
 
@@ -49,6 +59,8 @@ def register(blueprint: Blueprint) -> None:
     add("/tags/changes", "tags_changes", changes)
     add("/tags/changes/<int:change_id>", "tags_change", change)
     add("/tags/changes/<int:change_id>/progress", "tags_change_progress", progress)
+    add("/tags/changes/<int:change_id>/deletion", "tags_change_deletion", delete_merged, methods=["POST"])
+    add("/tags/items/<key>/merged", "tags_merged", merged)
     add("/tags/changes/<int:change_id>/undo", "tags_change_undo", undo, methods=["POST"])
 
 
@@ -61,9 +73,12 @@ def merge(key: str) -> Answer:
 @signed_in(Role.ADMIN)
 def start_merge(key: str) -> Answer:
     """Merge into the tag that was looked at."""
-    into = request.form.get("into", "")[:200]
+    into, deletes = request.form.get("into", "")[:200], request.form.get("delete_at_wecom") == "yes"
     try:
-        return _begun("tag.merge", lambda session, by: tag_merges.start(session, _context(), key, into, by))
+        return _begun(
+            "tag.merge",
+            lambda session, by: tag_merges.start(session, _context(), key, into, by, delete_at_wecom=deletes),
+        )
     except (Conflict, InvalidInput) as error:
         return _merge_page(key, into, error)
 
@@ -114,8 +129,9 @@ def change(change_id: int) -> str:
     """One change: how far it is, what an undo left, and the undo."""
     with runtime().read() as session:
         found = library_changes.find(session, change_id)
+        deletion = merge_deletions.state_of(session, found)
         kept = library_changes.kept_items(session, change_id, limit=MOST_KEPT)
-    return _change_page("admin/tag_changes/change.html", found, kept=kept, reasons=KEPT_WORDS)
+    return _change_page("admin/tag_changes/change.html", found, deletion, kept=kept, reasons=KEPT_WORDS)
 
 
 @signed_in(*READ)
@@ -123,7 +139,28 @@ def progress(change_id: int) -> str:
     """The part of a change's page that moves."""
     with runtime().read() as session:
         found = library_changes.find(session, change_id)
-    return _change_page("admin/tag_changes/_progress.html", found)
+        deletion = merge_deletions.state_of(session, found)
+    return _change_page("admin/tag_changes/_progress.html", found, deletion)
+
+
+@signed_in(*READ)
+def merged(key: str) -> Response:
+    """To the merge by which a tag went into another."""
+    with runtime().read() as session:
+        found = tag_merges.find_merge(session, key)
+    return redirect(url_for("admin.tags_change", change_id=found.id))
+
+
+@signed_in(Role.ADMIN)
+def delete_merged(change_id: int) -> Answer:
+    """Have the tag of a merge deleted in WeCom once its marks have moved, or try again."""
+
+    def ask(session: Session, _: Actor) -> LibraryChange:
+        found = library_changes.find(session, change_id, lock=True)
+        merge_deletions.request(session, _context(), found)
+        return found
+
+    return _begun("tag.delete", ask, notice="tags.merged_deleting")
 
 
 @signed_in(Role.ADMIN)
@@ -138,13 +175,13 @@ def _context() -> Context:
     return library.context(runtime())
 
 
-def _begun(action: str, act: Callable[[Session, Actor], LibraryChange]) -> Response:
+def _begun(action: str, act: Callable[[Session, Actor], LibraryChange], *, notice: str = "tags.changing") -> Response:
     viewer, now = current_viewer(), runtime().clock.now()
     by = Actor("staff" if viewer.userid else "admin", viewer.userid or viewer.name)
     with runtime().write() as session:
         change_id = act(session, by).id
         audit.record(session, viewer, action, f"library_change:{change_id}", now=now)
-    return notices.back_to("admin.tags_change", "tags.changing", change_id=change_id)
+    return notices.back_to("admin.tags_change", notice, change_id=change_id)
 
 
 def _merge_page(key: str, into: str, refusal: AppError | None = None) -> Answer:
@@ -166,6 +203,7 @@ def _merge_page(key: str, into: str, refusal: AppError | None = None) -> Answer:
         found=found,
         refusal=refusal.message if refusal else "",
         seconds=_seconds(found.calls) if found else None,
+        deletion_warning=merge_deletions.WARNING.format(name=tag.name),
         kinds=USE_WORDS,
     )
     return page if refusal is None else (page, refusal.http_status)
@@ -199,12 +237,15 @@ def _seconds(calls: int) -> float | None:
     return runtime().wecom_status.push_time_s(calls)
 
 
-def _change_page(template: str, found: LibraryChange, **more: object) -> str:
+def _change_page(template: str, found: LibraryChange, deletion: DeletionState | None, **more: object) -> str:
     until = library_changes.undo_until(found)
     keys = {name: found.details[name]["key"] for name in ("source", "target", "group") if name in found.details}
     return render_template(
         template,
         change=found,
+        deletion=deletion,
+        deletion_mark=DELETION_MARKS[deletion.state] if deletion else "",
+        deletion_warning=merge_deletions.WARNING.format(name=found.details["source"]["name"]) if deletion else "",
         state=STATE_WORDS[found.state],
         mark=STATE_MARKS[found.state],
         undo_until=until if until is not None and until > runtime().clock.now() else None,

@@ -11,6 +11,7 @@ from wecom_app.services import (
     library,
     library_change_jobs,
     library_changes,
+    merge_deletions,
     mirror_costs,
     selection_changes,
     tag_merges,
@@ -28,6 +29,7 @@ from wecom_app.web.api.schemas_library_changes import (
     KeptCustomerOut,
     KeptQuery,
     LibraryChangeOut,
+    MergedTagOut,
     MergeIn,
     MergePreviewOut,
     MergeQuery,
@@ -51,7 +53,12 @@ def merge_tag(call: Call) -> BaseModel:
     return _begun(
         call,
         lambda session, actor: tag_merges.start(
-            session, library.context(call.runtime), call.path["key"], call.body.into, actor
+            session,
+            library.context(call.runtime),
+            call.path["key"],
+            call.body.into,
+            actor,
+            delete_at_wecom=call.body.delete_at_wecom,
         ),
     )
 
@@ -104,12 +111,14 @@ def list_changes(call: Call) -> BaseModel:
     query: PageQuery = call.query
     with call.runtime.read() as session:
         found = library_changes.list_changes(session, before_id=query.cursor, limit=query.limit + 1)
-    return Page[LibraryChangeOut](**page_of(found, query.limit, lambda change: change.id, change_out))
+        return Page[LibraryChangeOut](
+            **page_of(found, query.limit, lambda change: change.id, lambda change: change_out(session, change))
+        )
 
 
 def get_change(call: Call) -> BaseModel:
     with call.runtime.read() as session:
-        return change_out(library_changes.find(session, call.path["change_id"]))
+        return change_out(session, library_changes.find(session, call.path["change_id"]))
 
 
 def list_kept(call: Call) -> BaseModel:
@@ -140,7 +149,7 @@ def undo_change(call: Call) -> BaseModel:
 
 def _begun(call: Call, act: Callable[[Session, Actor], LibraryChange]) -> BaseModel:
     with call.runtime.write() as session:
-        return change_out(act(session, Actor("api", call.caller.name)))
+        return change_out(session, act(session, Actor("api", call.caller.name)))
 
 
 def name_of(one: Tag | TagGroup) -> TagName:
@@ -156,6 +165,7 @@ def merge_out(found: MergePreview) -> MergePreviewOut:
         **{name: getattr(found, name) for name in figures},
         uses=[RewrittenUse.model_validate(use, from_attributes=True) for use in found.uses],
         notes=list(found.notes),
+        deletion_refusal=found.deletion_refusal,
     )
 
 
@@ -181,14 +191,16 @@ def mirror_out(found: MirrorCost) -> MirrorPreviewOut:
     )
 
 
-def change_out(change: LibraryChange) -> LibraryChangeOut:
+def change_out(session: Session, change: LibraryChange) -> LibraryChangeOut:
     """Return a change as the API and the command show it."""
-    names = set(LibraryChangeOut.model_fields) - {"words", "uses_kept", "undo_until"}
+    names = set(LibraryChangeOut.model_fields) - {"words", "uses_kept", "undo_until", "merged_tag"}
+    merged = merge_deletions.state_of(session, change)
     return LibraryChangeOut(
         **{name: getattr(change, name) for name in names},
         words=change.details.get("reason", ""),
         uses_kept=[UseKept.model_validate(one) for one in change.details.get("uses_kept", ())],
         undo_until=library_changes.undo_until(change),
+        merged_tag=None if merged is None else MergedTagOut.model_validate(merged, from_attributes=True),
     )
 
 
@@ -207,7 +219,7 @@ ENDPOINTS = (
         "POST",
         "/tags/<key>/merge",
         KeyScope.WRITE,
-        "把标签合并到另一个：使用者立即改写，客户分批改；7 天内可撤销",
+        "把标签合并到另一个：使用者立即改写，客户分批改；7 天内可撤销；可选从企业微信删除旧标签",
         merge_tag,
         LibraryChangeOut,
         body=MergeIn,

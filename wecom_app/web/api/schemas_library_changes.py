@@ -19,9 +19,14 @@ class MergeQuery(BaseModel):
 
 
 class MergeIn(Given):
-    """`into` is the key of the tag that takes the other over."""
+    """`into` is the key of the tag that takes the other over.
+
+    With `delete_at_wecom` the other is deleted at WeCom by itself once its marks have moved on every friendship. That
+    cannot be taken back there: undoing the merge makes it anew, with another id at WeCom.
+    """
 
     into: Key
+    delete_at_wecom: bool = False
 
 
 class TagName(BaseModel):
@@ -42,6 +47,7 @@ class MergePreviewOut(BaseModel):
     """What a merge would do, counted at `as_of`: customers each once, relations live, calls of mark_tag.
 
     `contested` are customers with another value of a single-choice group: the higher precedence wins.
+    `deletion_refusal` says why the tag that goes cannot be deleted at WeCom from here; null where it can.
     """
 
     source: TagName
@@ -54,6 +60,7 @@ class MergePreviewOut(BaseModel):
     calls: int
     uses: list[RewrittenUse]
     notes: list[str]
+    deletion_refusal: str | None
     as_of: datetime
 
 
@@ -112,10 +119,19 @@ class UseKept(BaseModel):
     name: str
 
 
+class MergedTagOut(BaseModel):
+    """How the tag that a merge takes out of use stands at WeCom; `reason` says what stands in the way."""
+
+    state: Literal["kept", "none", "waiting", "deleting", "failed", "deleted"]
+    reason: str | None
+    words: str
+
+
 class LibraryChangeOut(BaseModel):
     """A change of the library carried out customer by customer; `undo_until` is null where it cannot be undone.
 
     `restored` and `kept` count customers: put back by an undo, or left because somebody has acted since.
+    `merged_tag` is null for other changes than merges, and once the merge is undone.
     """
 
     id: int
@@ -127,6 +143,7 @@ class LibraryChangeOut(BaseModel):
     restored: int
     kept: int
     uses_kept: list[UseKept]
+    merged_tag: MergedTagOut | None
     asked_by: str
     undone_by: str | None
     change_set_id: int | None
