@@ -80,6 +80,9 @@ def test_the_list_is_narrowed_by_what_it_is_about_and_by_customer(company: Compa
     assert "肌肤护理" in text(admin, "?about=library")
     assert "推送后又变了</td>" not in text(admin, "?about=repush")
     assert "没有符合这些条件的不一致" in text(admin, "?q=查无此人")
+    assert "肌肤护理" in text(admin, "?q=护肤&about=library")
+    back = admin.send("POST", HOME, form={"keep": "ours", "about": "mark", "q": "护"}, Accept="text/html")
+    assert "about=mark" in back.location
     assert "还没有处理过的" in text(admin, "?state=settled")
 
 

@@ -84,8 +84,8 @@ def list_conflicts(
 ) -> list[ConflictView]:
     """Return conflicts, newest first, of one customer if he is named; raise NotFound for one we do not know.
 
-    `subject`: mark, or library for what is about groups and tags themselves. `q` is part of a
-    customer's name, or his external_userid.
+    `subject`: mark, or library for what is about groups and tags themselves. `q` is part of the
+    name of a customer, tag or group, or an external_userid.
     """
     query = _whole().order_by(SyncConflict.id.desc()).limit(limit)
     if state is not None:
@@ -97,7 +97,8 @@ def list_conflicts(
     if kind is not None:
         query = query.where(SyncConflict.kind == kind)
     if q:
-        query = query.where(or_(Customer.name.icontains(q, autoescape=True), Customer.external_userid == q))
+        named = (column.icontains(q, autoescape=True) for column in (Customer.name, Tag.name, TagGroup.name))
+        query = query.where(or_(*named, Customer.external_userid == q))
     if before_id is not None:
         query = query.where(SyncConflict.id < before_id)
     rows = session.execute(query).all()

@@ -73,8 +73,10 @@ def list_all() -> str:
 def settle() -> Response:
     """Settle one, by the button beside it, or all that are ticked."""
     keep, ids = _wanted()
+    given = {name: request.form.get(name, "")[:64] for name in ("about", "q")}
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value}
     if not ids or keep not in ("ours", "theirs"):
-        return notices.back_to("admin.conflicts", "conflicts.none")
+        return notices.back_to("admin.conflicts", "conflicts.none", **chosen)
     viewer, now = current_viewer(), runtime().clock.now()
     by = viewer.userid or viewer.name
     with runtime().write() as session:
@@ -82,8 +84,8 @@ def settle() -> Response:
         details = {"keep": keep, "settled": done.settled, "left": len(done.left), "change_set": done.change_set_id}
         audit.record(session, viewer, "conflict.settle", f"conflict:{ids[0]}", details, now=now)
     if not done.left:
-        return notices.back_to("admin.conflicts", f"conflicts.{keep}", ids[0] if len(ids) == 1 else None)
-    return notices.back_to("admin.conflicts", f"conflicts.left_{done.left[0].reason}")
+        return notices.back_to("admin.conflicts", f"conflicts.{keep}", ids[0] if len(ids) == 1 else None, **chosen)
+    return notices.back_to("admin.conflicts", f"conflicts.left_{done.left[0].reason}", **chosen)
 
 
 @signed_in(Role.ADMIN)
