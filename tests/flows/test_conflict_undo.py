@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from tests.flows import test_definition_orders as orders
 from tests.flows.company import Company
-from tests.flows.definitions import call, names_there, rename_here, rename_there, set_policy, tag_here
+from tests.flows.definitions import call, delete_there, names_there, rename_here, rename_there, set_policy, tag_here
 from tests.flows.test_sync_conflicts import by_hand, crossed, disputed
 
 FAR = 10**9
@@ -101,6 +102,40 @@ def test_a_name_taken_from_wecom_is_put_back_and_asked_about_again_without_telli
     assert (tag.name, tag.aliases, names_there(company)) == ("护肤品", [], ["面部护理"])
     assert one(company, conflict)["state"] == "open"
     assert len(company.get("/sync/conflicts")["items"]) == 1
+
+
+@pytest.mark.both
+def test_an_order_taken_from_wecom_is_put_back_as_a_whole_and_asked_about_again(company: Company) -> None:
+    keys = orders.begin(company, "ask")
+    orders.order_here(company, keys, orders.OURS)
+    orders.order_there(company, orders.THEIRS)
+    company.settle_later(30)
+    (row,) = company.get("/sync/conflicts?state=open")["items"]
+    settle(company, row["id"], "theirs")
+    company.settle_later(30)
+    assert orders.both(company) == (orders.THEIRS, orders.THEIRS)
+
+    take_back(company, row["id"])
+    company.settle_later(60)
+
+    assert orders.both(company) == (orders.OURS, orders.THEIRS)
+    assert [each["state"] for each in company.get("/sync/conflicts")["items"]] == ["open"]
+
+
+def test_a_deletion_that_was_made_good_at_wecom_stays_so_and_one_left_alone_is_asked_about_again(
+    company: Company,
+) -> None:
+    company.make_channel(tags=company.make_tags("护肤", "彩妆", "香氛"))
+    delete_there(company, "护肤")
+    delete_there(company, "彩妆")
+    company.settle_later(60)
+    rows = {row["name"]: row["id"] for row in company.get("/sync/conflicts?state=open")["items"]}
+    settle(company, rows["护肤"], "theirs")
+    settle(company, rows["彩妆"], "ours")
+    company.settle_later(60)
+
+    assert take_back(company, rows["护肤"])["state"] == "open"
+    assert take_back(company, rows["彩妆"], expect=409)["details"]["reason"] == "recreated"
 
 
 def test_a_name_that_wecom_has_been_told_stays_and_the_reason_is_given(company: Company) -> None:
