@@ -100,6 +100,15 @@ def test_a_success_without_errcode_counts_where_its_field_is_there(scripted: Gat
     assert scripted.list_external_userids("zhang") == ("wm_li",)
 
 
+def test_an_answer_about_another_customer_than_the_one_asked_about_is_not_believed(
+    scripted: Gateway, far_side: FarSide
+) -> None:
+    other = {**CONTACT, "external_userid": "wm_wang"}
+    far_side.answer("externalcontact/get", ok(external_contact=other, follow_user=[FOLLOWER]))
+    with pytest.raises(WeComUnavailable):
+        scripted.get_contact("wm_li")
+
+
 def test_an_errcode_in_quotes_is_understood(scripted: Gateway, far_side: FarSide) -> None:
     far_side.answer("externalcontact/list", {"errcode": "48002", "external_userid": []})
     with pytest.raises(WeComMisconfigured):

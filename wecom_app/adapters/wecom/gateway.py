@@ -124,7 +124,10 @@ class Gateway(MessageCalls, SignInGatewayCalls, TicketCalls):
         followers: list[FollowUser] = []
         for found in self._contact_pages(external_userid, deadline, urgent):
             followers += [answers.follow_user(entry) for entry in found.children("follow_user")]
-        return answers.contact(found.child("external_contact"), tuple(followers))
+        details = answers.contact(found.child("external_contact"), tuple(followers))
+        if details.external_userid != external_userid:
+            raise WeComUnavailable("企业微信的回答说的是另一位客户，系统会自动重试", api=apis.CONTACT.path)
+        return details
 
     def list_contacts(
         self, userids: Sequence[str], cursor: str | None = None, limit: int = MOST_ON_PAGE
