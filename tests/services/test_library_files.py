@@ -13,7 +13,7 @@ from tests.services.shop import Shop
 from wecom_app.domain.definitions import canonical
 from wecom_app.domain.vocabulary import EditableBy, Lifecycle, Mirror, Scope, Selection
 from wecom_app.models import Tag, TagGroup
-from wecom_app.services import library_files, library_import, library_reading, starters
+from wecom_app.services import library_files, library_imports, library_reading, library_trial, starters
 from wecom_app.services.library_files import DimensionRow, GroupRow, LibraryFile, TagRow
 from wecom_app.services.library_reading import Faulty
 
@@ -198,7 +198,7 @@ def test_a_word_with_nothing_behind_it_says_nothing() -> None:
 
 
 def run(shop: Shop, file: LibraryFile, **choices: Any) -> list[tuple[str, str, str]]:
-    done = library_import.carry_in(shop.store, shop.context, file, **choices)
+    done = library_imports.carry_in(shop.store, shop.context, file, by="tests", **choices)
     return [(step.action, step.kind, step.name) for step in done.steps]
 
 
@@ -220,7 +220,7 @@ groups:
       - {name: 低, aliases: [没兴趣], description: 暂时不买}
 """
     file = library_reading.read(text.encode())
-    tried = library_import.preview(shop.store, shop.context, file)
+    tried = library_trial.preview(shop.store, shop.context, file)
     assert shop.all(TagGroup) == []
     assert [(step.line, step.action, step.kind, step.name) for step in tried.steps] == [
         (3, "create", "dimension", "门店"),
@@ -228,7 +228,7 @@ groups:
         (8, "create", "tag", "高"),
         (9, "create", "tag", "低"),
     ]
-    assert library_import.carry_in(shop.store, shop.context, file).steps == tried.steps
+    assert library_imports.carry_in(shop.store, shop.context, file, by="tests").steps == tried.steps
     assert {tag.name: tag.aliases for tag in shop.all(Tag)} == {"高": [], "低": ["没兴趣"]}
     assert run(shop, file) == []
 
@@ -255,7 +255,7 @@ groups:
   - {{key: {standing.key}, name: 已有, dimension: behaviour, tags: [{{name: 新, ttl_days: 99999}}]}}
 """
     with pytest.raises(Faulty) as caught:
-        library_import.carry_in(shop.store, shop.context, library_reading.read(text.encode()))
+        library_imports.carry_in(shop.store, shop.context, library_reading.read(text.encode()), by="tests")
     assert [line for line, _ in caught.value.problems] == [4, 5]
     assert [group.name for group in shop.all(TagGroup)] == ["已有"]
     assert [tag.name for tag in shop.all(Tag)] == ["旧"]
@@ -278,7 +278,7 @@ groups:
   tags:
   - {{name: 乙, key: {old.key}}}
 """
-    tried = library_import.preview(shop.store, shop.context, library_reading.read(text.encode()))
+    tried = library_trial.preview(shop.store, shop.context, library_reading.read(text.encode()))
     assert [line for line, _ in tried.problems] == [7, 8, 12], tried.problems
 
 

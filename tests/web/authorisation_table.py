@@ -297,6 +297,8 @@ ROUTES: Mapping[str, str] = {
     "GET /api/v1/tags/report": "key: read",
     "GET /api/v1/tags/export": "key: read",
     "POST /api/v1/tags/import": "key: write",
+    "GET /api/v1/tags/imports": "key: read",
+    "GET /api/v1/tags/imports/<int:import_id>": "key: read",
     "POST /api/v1/tags": "key: write",
     "GET /api/v1/wecom/budget": "key: read",
     "GET /api/v1/welcome/default": "key: read",

@@ -156,6 +156,8 @@ def test_a_file_is_tried_out_and_what_was_shown_is_carried_in(company: Company) 
     shown = html.unescape(kept[1])
     sent = shown.replace("\n", "\r\n")
     assert send(admin, "/import/carry", text=sent, name="tags.yaml").status_code == 303
+    page = admin.get("/admin/tags/import").get_data(as_text=True)
+    assert ("最近的导入" in page, "已完成" in page, "正在导入" in page) == (True, True, False)
     assert {tag["name"] for tag in company.get("/tags")["items"]} == {"高", "低"}
     exported = text(admin, "/export?format=csv")
     assert "没有要改的" in upload(admin, exported, "tags.csv").get_data(as_text=True)

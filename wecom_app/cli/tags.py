@@ -1,5 +1,6 @@
 """`tags`: the tag library from a terminal: listed, exported, imported with a dry run, begun with a starter tree."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ from wecom_app.cli import tag_changes, tag_sync
 from wecom_app.cli.common import with_store
 from wecom_app.cli.tables import echo_json, echo_table
 from wecom_app.config import Settings
-from wecom_app.services import audit, library_files, library_import, library_reading, starters, tag_lint
+from wecom_app.services import audit, library_files, library_imports, library_reading, library_trial, starters, tag_lint
 from wecom_app.services.context import Context
 from wecom_app.services.library_files import LibraryFile
 from wecom_app.services.library_import import Outcome
@@ -104,15 +105,26 @@ def _carry(store: Store, file: LibraryFile, what: str, *, dry_run: bool, only_ad
     now = store.clock.now()
     context = Context(store.queue, PinyinSlugify(), now)
     if dry_run:
-        done = library_import.preview(store, context, file, only_add=only_add)
+        done = library_trial.preview(store, context, file, only_add=only_add)
     else:
-        done = library_import.carry_in(store, context, file, only_add=only_add)
+        done = _carry_in(store, context, file, only_add=only_add)
         with store.write() as session:
             details = {"from": what, "steps": len(done.steps)}
             audit.record_command(session, "library.import", "library:all", details, now=now)
     _tell(done, dry_run=dry_run, as_json=as_json)
     if done.problems:
         raise click.exceptions.Exit(1)
+
+
+def _carry_in(store: Store, context: Context, file: LibraryFile, *, only_add: bool) -> Outcome:
+    """Carry the file in with a progress bar; broken off, it is gone on with by the workers, or by importing again."""
+    with click.progressbar(length=1, label="导入", file=sys.stderr) as bar:
+
+        def advanced(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        return library_imports.carry_in(store, context, file, by="command", only_add=only_add, advanced=advanced)
 
 
 def _tell(done: Outcome, *, dry_run: bool, as_json: bool) -> None:

@@ -68,3 +68,28 @@ class LibraryChangeItem(Base):
     """done, restored or kept."""
     reason: Mapped[str | None] = mapped_column(String(12))
     """Why an undo left it: a key of `undo.KEPT_WORDS`."""
+
+
+class LibraryImport(Base):
+    """A file that is being carried into the library, slice by slice, or was."""
+
+    __tablename__ = "library_import"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    state: Mapped[str] = mapped_column(String(8))
+    """running or done."""
+    asked_by: Mapped[str] = mapped_column(String(128))
+    only_add: Mapped[bool]
+    content: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
+    """The file as it was read, until the import is done."""
+    cursor: Mapped[int] = mapped_column(default=0)
+    """How many slices are done, of `total`."""
+    total: Mapped[int]
+    counts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """What was done: how many of each action and kind."""
+    problems: Mapped[list[Any]] = mapped_column(default=list)
+    """Rows that could not be carried in after all, as [line, words]."""
+    pending: Mapped[list[Any]] = mapped_column(default=list)
+    """Keys of tags that it made and whose replacement is still to be named."""
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]

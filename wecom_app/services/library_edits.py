@@ -135,6 +135,12 @@ def check_group(session: Session, group: TagGroup, values: Mapping[str, Any]) ->
         dimensions.get(session, values["dimension"])
     if values.get("lifecycle") == Lifecycle.DRAFT and group.wecom_group_id is not None:
         raise Conflict("标签组已在企业微信中，不能改回草稿；不想再用可以改为“不再新打”")
+    check_customers(session, group, values)
+
+
+def check_customers(session: Session, group: TagGroup, changes: Mapping[str, Any]) -> None:
+    """Raise Conflict where what customers have of a group stands in the way of an edit."""
+    values = {name: value for name, value in changes.items() if getattr(group, name) != value}
     if any(name in values for name in FIXED_ONCE_USED):
         _check_unused(session, group)
     if values.get("selection") == Selection.SINGLE:

@@ -97,27 +97,36 @@ def create_group(session: Session, context: Context, draft: GroupDraft) -> TagGr
 
 
 def add_tags(
-    session: Session, context: Context, group: TagGroup, drafts: Sequence[TagDraft], *, push: bool = True
+    session: Session,
+    context: Context,
+    group: TagGroup,
+    drafts: Sequence[TagDraft],
+    *,
+    push: bool = True,
+    behind: int = 0,
 ) -> list[Tag]:
-    """Make tags in a group, at WeCom too with `push`; raise NameTaken where a name stands in it already."""
+    """Make tags in a group, at WeCom too with `push`; raise NameTaken where a name stands in it already.
+
+    They stand before as many that are made later as are `behind` them.
+    """
     names = [clean_name(draft.name) for draft in drafts]
     if len(set(names)) < len(names):
         raise InvalidInput("同一个标签组里的标签名不能重复")
-    for name in names:
-        free_tag_name(session, group, name)
-    tags = []
-    for position, (name, draft) in enumerate(zip(names, drafts, strict=True)):
-        tag = Tag(
-            key=_tag_key(session, context, group, name, draft.key),
+    _free_tag_names(session, group, names)
+    keys = _tag_keys(session, context, group, names, [draft.key for draft in drafts])
+    tags = [
+        Tag(
+            key=key,
             group_id=group.id,
             name=name,
             owner=Owner.OURS.value,
-            position=len(names) - position,
+            position=behind + len(names) - position,
             created_at=context.now,
         )
-        session.add(tag)
-        session.flush()
-        tags.append(tag)
+        for position, (name, key) in enumerate(zip(names, keys, strict=True))
+    ]
+    session.add_all(tags)
+    session.flush()
     if push and tags and group.mirror in PUSHED and group.lifecycle != Lifecycle.DRAFT:
         request_push(session, context, group.id)
     return tags
@@ -282,11 +291,17 @@ def free_group_name(session: Session, name: str) -> None:
 
 def free_tag_name(session: Session, group: TagGroup, name: str) -> None:
     """Raise NameTaken where a tag of the group has this name: a live one, or an archived one that WeCom still has."""
-    query = select(Tag.key, Tag.archived_at).where(Tag.group_id == group.id, Tag.name == name, _holds_name(Tag))
-    standing = session.execute(query).first()
+    _free_tag_names(session, group, [name])
+
+
+def _free_tag_names(session: Session, group: TagGroup, names: Sequence[str]) -> None:
+    query = select(Tag.key, Tag.name, Tag.archived_at).where(
+        Tag.group_id == group.id, Tag.name.in_(names), _holds_name(Tag)
+    )
+    standing = session.execute(query.order_by(Tag.id)).first()
     if standing is not None:
         hint = "" if standing.archived_at is None else "（已归档，请恢复它）"
-        raise NameTaken(f"标签组「{group.name}」里已有标签「{name}」{hint}", details={"key": standing.key})
+        raise NameTaken(f"标签组「{group.name}」里已有标签「{standing.name}」{hint}", details={"key": standing.key})
 
 
 def _holds_name(table: type[Tag] | type[TagGroup]) -> ColumnElement[bool]:
@@ -302,10 +317,21 @@ def _group_key(session: Session, context: Context, draft: GroupDraft, name: str)
     return _given_key(session, TagGroup, draft.key)
 
 
-def _tag_key(session: Session, context: Context, group: TagGroup, name: str, key: str | None) -> str:
-    if key is not None:
-        return _given_key(session, Tag, key)
-    return make_key(group.key, context.slugify(name), taken_keys(session, Tag, group.key))
+def _tag_keys(
+    session: Session, context: Context, group: TagGroup, names: Sequence[str], given: Sequence[str | None]
+) -> list[str]:
+    """Return a key for each name: the given one, or one that is made of it."""
+    keys = [None if key is None else _given_key(session, Tag, key) for key in given]
+    wanted = [key for key in keys if key is not None]
+    if len(set(wanted)) < len(wanted):
+        twice = next(key for key in wanted if wanted.count(key) > 1)
+        raise NameTaken(f"key「{twice}」给了两个标签", details={"key": twice})
+    taken = {*wanted, *(taken_keys(session, Tag, group.key) if None in keys else ())}
+    made = []
+    for name, key in zip(names, keys, strict=True):
+        made.append(key or make_key(group.key, context.slugify(name), taken))
+        taken.add(made[-1])
+    return made
 
 
 def _given_key(session: Session, table: type[Tag] | type[TagGroup], key: str) -> str:

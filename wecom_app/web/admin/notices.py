@@ -55,6 +55,7 @@ KINDS: Mapping[str, NoticeKind] = {
     "tags.dimension_created": NoticeKind("维度已新建"),
     "tags.dimension_archived": NoticeKind("维度已归档", "admin.tags_dimension_restore", "key"),
     "tags.imported": NoticeKind("标签库已导入，正在同步到企业微信"),
+    "tags.importing": NoticeKind("已开始导入，进度和没有导入的行在“最近的导入”里"),
     "tags.restored": NoticeKind("已恢复"),
     "tags.changing": NoticeKind("已开始，客户在后台分批改"),
     "tags.retried": NoticeKind("已重新排队，马上推送到企业微信"),

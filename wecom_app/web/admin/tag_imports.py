@@ -5,15 +5,20 @@ from werkzeug.wrappers import Response
 
 from wecom_app.domain.access import Role
 from wecom_app.errors import InvalidInput, NotFound
-from wecom_app.services import audit, library, library_files, library_import, library_reading, starters
+from wecom_app.services import audit, library, library_files, library_imports, library_reading, library_trial, starters
 from wecom_app.services.library_import import Outcome
 from wecom_app.services.library_reading import Faulty
 from wecom_app.web.admin import notices
+from wecom_app.web.admin.tags import actor
 from wecom_app.web.session import current_viewer, signed_in
 from wecom_app.web.state import runtime
 
 MOST_BYTES = 400_000
 """Of a file that a page carries from the trial to the import; a longer one goes by command or API."""
+PATIENCE_S = 5.0
+"""After which a person gets his page back, and the rest of an import is left to its job."""
+SHOWN = 5
+"""Imports listed under the forms."""
 MIMETYPES = {"yaml": "application/yaml", "csv": "text/csv"}
 ACTION_WORDS = {"create": "新建", "change": "修改", "restore": "恢复"}
 KIND_WORDS = {"dimension": "维度", "group": "标签组", "tag": "标签"}
@@ -43,7 +48,7 @@ def try_out() -> Answer:
         file = library_reading.read(text.encode(), name)
     except (Faulty, NotFound) as error:
         return _page(problems=_problems(error)), error.http_status
-    done = library_import.preview(runtime(), library.context(runtime()), file, only_add=only_add)
+    done = library_trial.preview(runtime(), library.context(runtime()), file, only_add=only_add)
     return _page(done, text=text, name=name, only_add=only_add, problems=done.problems)
 
 
@@ -54,13 +59,22 @@ def carry() -> Answer | Response:
     only_add = "only_add" in request.form
     try:
         file = library_reading.read(text.encode(), name)
-        done = library_import.carry_in(runtime(), library.context(runtime()), file, only_add=only_add)
+        done = library_imports.carry_in(
+            runtime(),
+            library.context(runtime()),
+            file,
+            by=actor(),
+            only_add=only_add,
+            patience_s=PATIENCE_S,
+        )
     except Faulty as error:
         return _page(text=text, name=name, only_add=only_add, problems=_problems(error)), error.http_status
     with runtime().write() as session:
         details = {"steps": len(done.steps)}
         now = runtime().clock.now()
         audit.record(session, current_viewer(), "library.import", "library:all", details, now=now)
+    if done.problems or not done.is_done:
+        return notices.back_to("admin.tags_import", "tags.importing")
     return notices.back_to("admin.tags", "tags.imported")
 
 
@@ -107,8 +121,11 @@ def _page(
     only_add: bool = False,
     problems: list[tuple[int, str]] | None = None,
 ) -> str:
+    with runtime().read() as session:
+        imports = library_imports.list_imports(session, limit=SHOWN)
     return render_template(
         "admin/tags/import.html",
+        imports=imports,
         done=done,
         text=text,
         name=name,

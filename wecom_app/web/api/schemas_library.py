@@ -1,5 +1,6 @@
 """The API's shapes for managing the tag library: dimensions, edits, orders, and who uses a tag."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
@@ -164,11 +165,31 @@ class ImportProblem(BaseModel):
 
 
 class ImportOut(BaseModel):
-    """What was done, or with `dry_run` would be; with problems nothing is."""
+    """What was done, or with `dry_run` would be; with problems of the trial nothing is.
+
+    `state`: tried, done, or running where the rest goes on without the caller, see `/tags/imports/{import_id}`.
+    """
 
     dry_run: bool
+    state: Literal["tried", "running", "done"]
+    import_id: int | None
     steps: list[ImportStep]
     problems: list[ImportProblem]
+
+
+class ImportRunOut(BaseModel):
+    """An import on the record; `problems` are rows that had become wrong meanwhile and were left out."""
+
+    id: int
+    state: Literal["running", "done"]
+    only_add: bool
+    done: int
+    total: int
+    counts: dict[str, int]
+    problems: list[ImportProblem]
+    asked_by: str
+    created_at: datetime
+    finished_at: datetime | None
 
 
 class FindingOut(BaseModel):
