@@ -20,6 +20,7 @@ from wecom_app.models import (
     ContentItem,
     Customer,
     LibraryChange,
+    Relation,
     Tag,
     TagClaim,
     TagGroup,
@@ -116,35 +117,116 @@ def laid_out(shop: Shop, layout: str) -> list[int]:
     return [made[name] for name in ("甲", "乙", "丙")]
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@given(histories=st.lists(WISHES, min_size=2, max_size=2))
-@example(histories=[[], [(0, True, PERSON, None), (1, True, PERSON, None)]])
-@settings(max_examples=10, deadline=None, phases=QUICK, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_undoing_a_merge_gives_back_exactly_what_stood(
-    shop: Shop, layout: str, histories: list[list[tuple[int, bool, Source, int | None]]]
-) -> None:
-    tags = laid_out(shop, layout)
-    above = max((one.id for one in shop.all(Customer)), default=0)
+def play(shop: Shop, layout: str, tags: list[int], histories: list[list[tuple[int, bool, Source, int | None]]]) -> None:
+    """Let each history happen to a customer of his own."""
     for wishes in histories:
-        number = len(shop.all(Customer))
-        customer = shop.customer(name=f"wm_{number}")
+        customer = shop.customer(name=f"wm_{len(shop.all(Customer))}")
         relation = shop.befriend(customer, "zhang")
         at = relation if "relations" in layout else 0
         for place, add, source, life in wishes:
             shop.clock.advance(1)
             until = in_seconds(shop, life) if life and add else None
             shop.apply(TagChange(customer, tags[place], add, source, {"n": place}, relation_id=at, expires_at=until))
-    before = state(shop, above)
+
+
+def last_customer(shop: Shop) -> int:
+    return max((one.id for one in shop.all(Customer)), default=0)
+
+
+def cells_of(shop: Shop, above: int) -> set[tuple[int, int, int]]:
+    """Return the tags that each friendship is to have at WeCom."""
+    return {
+        (row.customer_id, row.relation_id, row.tag_id)
+        for row in shop.rows()
+        if row.customer_id > above and row.relation_id != 0 and row.wanted
+    }
+
+
+def used(shop: Shop) -> tuple[list[tuple[int, int, int]], list[Any]]:
+    given_ = [(one.channel_id, one.tag_id, one.position) for one in shop.all(ChannelTag, ChannelTag.channel_id)]
+    return given_, [item.condition for item in shop.all(ContentItem, ContentItem.id)]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@given(histories=st.lists(WISHES, min_size=2, max_size=2))
+@example(histories=[[], [(0, True, PERSON, None), (1, True, PERSON, None)]])
+@settings(max_examples=10, deadline=None, phases=QUICK, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_undoing_a_merge_gives_back_exactly_what_stood(
+    shop: Shop,
+    users: Callable[[int], tuple[int, int]],
+    layout: str,
+    histories: list[list[tuple[int, bool, Source, int | None]]],
+) -> None:
+    tags = laid_out(shop, layout)
+    if not shop.all(Channel):
+        users(tags[0])
+    above = last_customer(shop)
+    play(shop, layout, tags, histories)
+    before = (state(shop, above), cells_of(shop, above), used(shop))
     shop.clock.advance(1)
     change_id = merge(shop, tags[0], tags[1])
 
-    after = state(shop, above)
-    check_merged(before, after, tags, alone=LAYOUTS[layout][-1].get("selection") != Selection.SINGLE)
+    check_merged(before[0], state(shop, above), tags, alone=LAYOUTS[layout][-1].get("selection") != Selection.SINGLE)
+    assert used(shop) != before[2]
     shop.clock.advance(1)
     undone = unmerge(shop, change_id)
 
-    assert undone.kept == 0
-    assert state(shop, above) == before
+    assert (undone.kept, undone.details["uses_kept"]) == (0, [])
+    assert (state(shop, above), cells_of(shop, above), used(shop)) == before
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@given(
+    histories=st.lists(WISHES, min_size=2, max_size=2),
+    acts=st.lists(st.tuples(st.booleans(), st.sampled_from((PERSON, OTHER))), min_size=1, max_size=3),
+)
+@example(histories=[[(0, True, RULE, None)], [(0, True, API, None)]], acts=[(False, PERSON)])
+@example(histories=[[(1, True, RULE, None), (0, True, RULE, None)], []], acts=[(False, PERSON)])
+@settings(max_examples=8, deadline=None, phases=QUICK, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_a_person_does_after_a_merge_stays_when_it_is_undone_and_is_reported(
+    shop: Shop,
+    layout: str,
+    histories: list[list[tuple[int, bool, Source, int | None]]],
+    acts: list[tuple[bool, Source]],
+) -> None:
+    tags = laid_out(shop, layout)
+    above = last_customer(shop)
+    play(shop, layout, tags, histories[:1])
+    edited = last_customer(shop)
+    play(shop, layout, tags, histories[1:])
+    before = state(shop, above)
+    shop.clock.advance(1)
+    change_id = merge(shop, tags[0], tags[1])
+    merged, rows = state(shop, above), truths(shop, edited)
+    relation = next(row.id for row in shop.all(Relation) if row.customer_id == edited)
+    for add, source in acts:
+        shop.clock.advance(1)
+        shop.apply(TagChange(edited, tags[1], add, source, relation_id=relation if "relations" in layout else 0))
+    acted, is_edited = state(shop, above), truths(shop, edited) != rows
+
+    undone = unmerge(shop, change_id)
+
+    after = state(shop, above)
+    is_concerned = of(before, edited) != of(merged, edited)
+    if is_concerned and is_edited:
+        assert undone.kept == 1
+        assert of(after, edited) == of(acted, edited)
+    else:
+        assert undone.kept == 0
+        assert is_concerned or of(after, edited) == of(acted, edited)
+    assert of(after, edited + 1) == of(before, edited + 1)
+
+
+def truths(shop: Shop, customer: int) -> dict[tuple[int, int], tuple[Any, ...]]:
+    """Return what stands of each tag, wanted or not."""
+    rows = (row for row in shop.rows() if row.customer_id == customer)
+    return {(row.relation_id, row.tag_id): tuple(getattr(row, name) for name in KEPT) for row in rows}
+
+
+def of(found: State, customer: int) -> State:
+    """Return the part of a state that speaks of one customer."""
+    rows, claims = found
+    return {key: row for key, row in rows.items() if key[0] == customer}, {one for one in claims if one[0] == customer}
 
 
 def check_merged(before: State, after: State, tags: list[int], *, alone: bool) -> None:

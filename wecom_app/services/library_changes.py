@@ -151,23 +151,39 @@ def fitting(session: Session, places: Sequence[Place]) -> list[Place]:
 
 
 def carry_out(
-    session: Session, context: Context, change: LibraryChange, wishes: Sequence[Request], tag_ids: Iterable[int]
+    session: Session,
+    context: Context,
+    change: LibraryChange,
+    wishes: Sequence[Request],
+    tag_ids: Iterable[int],
+    *,
+    together: bool = False,
 ) -> None:
-    """Have `tagging` carry out a page of wishes, and record what it did to each unit."""
+    """Have `tagging` carry out a page of wishes, and record what it did to each unit.
+
+    With `together` the units of a place are recorded all or none, changed or not: who edits one of them later has had
+    his say on all.
+    """
     ids = sorted({wish.customer_id for wish in wishes})
     facts = prepared(session, context, ids, tag_ids)
     before = tag_units.load(session, ids, facts)
     tagging.apply(session, wishes, _act(change), queue=context.queue, now=context.now)
     after = tag_units.load(session, ids, facts)
-    items = [
+    keys = sorted({*before, *after}, key=lambda key: (key.customer_id, key.relation_id, key.tag_id or 0))
+    changed = [key for key in keys if _is_changed(before.get(key), after.get(key))]
+    places = {(key.customer_id, key.relation_id) for key in changed}
+    recorded = [key for key in keys if (key.customer_id, key.relation_id) in places] if together else changed
+    session.add_all(
         LibraryChangeItem(
-            change_id=change.id, customer_id=key.customer_id, relation_id=key.relation_id, detail=detail, state="done"
+            change_id=change.id,
+            customer_id=key.customer_id,
+            relation_id=key.relation_id,
+            detail=_states(before.get(key), after.get(key)),
+            state="done",
         )
-        for key in sorted({*before, *after}, key=lambda key: (key.customer_id, key.relation_id, key.tag_id or 0))
-        if (detail := _difference(before.get(key), after.get(key))) is not None
-    ]
-    session.add_all(items)
-    change.changed += len({item.customer_id for item in items})
+        for key in recorded
+    )
+    change.changed += len({key.customer_id for key in changed})
     session.flush()
 
 
@@ -253,18 +269,20 @@ def _restoration(item: LibraryChangeItem, by: Source) -> Restoration:
     )
 
 
-def _difference(before: UnitRows | None, after: UnitRows | None) -> dict[str, Any] | None:
-    """Return what a unit was and is, as JSON; None where nothing differs."""
+def _is_changed(before: UnitRows | None, after: UnitRows | None) -> bool:
+    states = _states(before, after)
+    return bool(states["before"] != states["after"] or states["claims"]["before"] != states["claims"]["after"])
+
+
+def _states(before: UnitRows | None, after: UnitRows | None) -> dict[str, Any]:
+    """Return what a unit was and is, as JSON."""
     old, new = (unit.before if unit is not None else {} for unit in (before, after))
     tag_ids = sorted({*old, *new})
-    rows = {
+    return {
         "before": {str(tag_id): history.plain_row(old.get(tag_id)) for tag_id in tag_ids},
         "after": {str(tag_id): history.plain_row(new.get(tag_id)) for tag_id in tag_ids},
+        "claims": {when: _claims(unit) for when, unit in (("before", before), ("after", after))},
     }
-    claims = {when: _claims(unit) for when, unit in (("before", before), ("after", after))}
-    if rows["before"] == rows["after"] and claims["before"] == claims["after"]:
-        return None
-    return {**rows, "claims": claims}
 
 
 def _claims(unit: UnitRows | None) -> list[dict[str, Any]]:

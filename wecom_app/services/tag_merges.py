@@ -154,7 +154,7 @@ def advance(session: Session, context: Context, change: LibraryChange, places: S
     by = Actor(change.actor_kind, change.asked_by).source
     page = library_changes.fitting(session, places)
     wishes = [Move(place.customer_id, place.relation_id, source.id, target.id, by) for place in page]
-    library_changes.carry_out(session, context, change, wishes, [source.id, target.id])
+    library_changes.carry_out(session, context, change, wishes, [source.id, target.id], together=True)
     return True
 
 
