@@ -46,7 +46,7 @@ def test_a_refused_form_is_shown_again_with_what_to_change(company: Company) -> 
         ({"jitter": "soon"}, "请填数字"),
         ({"jitter": "nan"}, "请填数字"),
         ({"jitter": "1e999"}, "请填数字"),
-        ({"misfire_grace_s": "-1"}, "最多允许晚 7 天"),
+        ({"misfire_grace_s": "-1"}, "允许晚 0 到 7 天"),
         ({"name": ""}, "名称要有 1 到 40 个字"),
     ):
         refused = send(admin, **{**FORM, **MORE, **wrong})

@@ -361,9 +361,9 @@ def _check(draft: ScheduleDraft) -> None:
     if not 1 <= len(draft.name.strip()) <= MAX_NAME:
         wrong["name"] = f"名称要有 1 到 {MAX_NAME} 个字"
     if not 0 <= draft.misfire_grace_s <= LONGEST_GRACE_S:
-        wrong["misfire_grace_s"] = "最多允许晚 7 天"
+        wrong["misfire_grace_s"] = "允许晚 0 到 7 天"
     if not 0 <= draft.jitter_s <= LONGEST_JITTER_S:
-        wrong["jitter_s"] = "随机推迟最多 6 小时"
+        wrong["jitter_s"] = "随机推迟 0 到 6 小时"
     for check in (
         lambda: schedule_times.check_zone(draft.time_zone),
         lambda: cron.parse(draft.cron),
