@@ -4,6 +4,7 @@ What no page has shown is looked at singly; where that is much, the run is held 
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from sqlalchemy import func, select
@@ -17,6 +18,7 @@ from wecom_app.services.ports import JobArgs
 from wecom_app.services.run_items import Item
 from wecom_app.services.runtime import Runtime
 
+Phase = Callable[[Session, Runtime, SyncRun], bool]
 SLICE = 50
 """Relations asked about, or customers released, in one write transaction."""
 STEPS = 50
@@ -26,6 +28,7 @@ STEPS = 50
 def finish(runtime: Runtime, args: JobArgs) -> None:
     """Go on with what follows the pages, a slice a transaction; running it again goes on where it ended."""
     run_id = int(args["run_id"])
+    phases: Mapping[str, Phase] = {**PHASES, "compare": partial(_compare, _missing_marks(runtime, run_id))}
     for _ in range(STEPS):
         is_full = push_backlog.is_full(runtime)
         with runtime.write() as session:
@@ -33,7 +36,7 @@ def finish(runtime: Runtime, args: JobArgs) -> None:
             if run.state != "running":
                 return
             has_to_wait = is_full and run.phase != "compare"
-            if has_to_wait or not PHASES[run.phase](session, runtime, run):
+            if has_to_wait or not phases[run.phase](session, runtime, run):
                 later = runtime.clock.now() + push_backlog.PAUSE
                 runs.enqueue(session, runtime.queue, runs.FINISH_KIND, run_id, run_at=later)
                 return
@@ -42,7 +45,26 @@ def finish(runtime: Runtime, args: JobArgs) -> None:
         runs.enqueue(session, runtime.queue, runs.FINISH_KIND, run_id)
 
 
-def _compare(session: Session, runtime: Runtime, run: SyncRun) -> bool:
+def _missing_marks(runtime: Runtime, run_id: int) -> Mapping[str, int]:
+    """Count the marks that the pages lacked, and of how many; apart, since nobody is to wait for the writer meanwhile.
+
+    No page comes any more once the run compares: what is counted here stays.
+    """
+    with runtime.read() as session:
+        run = session.get_one(SyncRun, run_id)
+        if run.phase != "compare":
+            return {}
+        marks = select(func.count()).where(
+            CustomerTag.relation_id != CUSTOMER_LEVEL, CustomerTag.base.is_(True), CustomerTag.tag_id.not_in(LEFT_OUT)
+        )
+        missing = select(SyncRunItem.detail).where(SyncRunItem.run_id == run.id, SyncRunItem.kind == "removal")
+        return {
+            "removals": sum(len(detail["tag_ids"]) for detail in session.scalars(missing)),
+            "marks": session.execute(marks).scalar_one(),
+        }
+
+
+def _compare(missing: Mapping[str, int], session: Session, runtime: Runtime, run: SyncRun) -> bool:
     """Write down the next relations that a completed pull of their member did not show; at the end, judge."""
     found = session.execute(_absent(session, run).where(Relation.id > run.cursor).limit(SLICE)).all()
     run_items.add(
@@ -56,7 +78,11 @@ def _compare(session: Session, runtime: Runtime, run: SyncRun) -> bool:
     if found:
         run.cursor = found[-1].id
         return True
-    facts = _deletions(session, run)
+    if not missing:
+        # It began to compare after the job had begun: the next one counts first.
+        return False
+    absent = select(func.count()).where(SyncRunItem.run_id == run.id, SyncRunItem.kind == "absent")
+    facts = {"absent": session.execute(absent).scalar_one(), "relations": run.expected, **missing}
     run.phase, run.cursor = "ask", 0
     run.counts = {**run.counts, "absent": facts["absent"]}
     for kind in ("absent", "removals"):
@@ -91,21 +117,6 @@ def _absent(session: Session, run: SyncRun) -> Any:
         )
         .order_by(Relation.id)
     )
-
-
-def _deletions(session: Session, run: SyncRun) -> dict[str, int]:
-    """Count what a run would end, and of how many."""
-    absent = select(func.count()).where(SyncRunItem.run_id == run.id, SyncRunItem.kind == "absent")
-    marks = select(func.count()).where(
-        CustomerTag.relation_id != CUSTOMER_LEVEL, CustomerTag.base.is_(True), CustomerTag.tag_id.not_in(LEFT_OUT)
-    )
-    missing = select(SyncRunItem.detail).where(SyncRunItem.run_id == run.id, SyncRunItem.kind == "removal")
-    return {
-        "absent": session.execute(absent).scalar_one(),
-        "relations": run.expected,
-        "removals": sum(len(detail["tag_ids"]) for detail in session.scalars(missing)),
-        "marks": session.execute(marks).scalar_one(),
-    }
 
 
 def _ask(session: Session, runtime: Runtime, run: SyncRun) -> bool:
@@ -158,9 +169,5 @@ def _release(session: Session, runtime: Runtime, run: SyncRun) -> bool:
     return True
 
 
-PHASES: Mapping[str, Callable[[Session, Runtime, SyncRun], bool]] = {
-    "compare": _compare,
-    "ask": _ask,
-    "release": _release,
-}
-"""What is done in each phase; it returns whether to go on at once, rather than in a moment."""
+PHASES: Mapping[str, Phase] = {"ask": _ask, "release": _release}
+"""What is done in each phase after `_compare`; it returns whether to go on at once, rather than in a moment."""
