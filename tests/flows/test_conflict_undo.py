@@ -58,6 +58,20 @@ def test_a_word_that_kept_our_value_is_taken_back_and_our_own_push_does_not_answ
     assert "护肤" in company.tags_here(customer) & company.tags_there(customer)
 
 
+def test_the_taking_back_is_no_newer_word_that_would_answer_the_question_by_itself(company: Company) -> None:
+    customer, _ = crossed(company)
+    (conflict,) = [row["id"] for row in company.get("/sync/conflicts?state=open")["items"]]
+    settle(company, conflict, "theirs")
+    company.settle_later(30)
+    assert "护肤" not in company.tags_there(customer)
+
+    take_back(company, conflict)
+    company.settle_later(60)
+
+    assert "护肤" in company.tags_here(customer) & company.tags_there(customer)
+    assert one(company, conflict)["state"] == "open"
+
+
 @pytest.mark.both
 @pytest.mark.parametrize("keep", ["ours", "theirs"])
 def test_who_was_edited_since_stays_and_the_reason_is_given(company: Company, keep: str) -> None:
