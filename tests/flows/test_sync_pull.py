@@ -24,7 +24,7 @@ from tests.flows.test_mark_failures import MARK, edit, known_customer
 from wecom_app.clock import ManualClock
 from wecom_app.errors import Conflict
 from wecom_app.models import Customer, SyncConflict
-from wecom_app.services import pull_chains, runs
+from wecom_app.services import pull_chains, runs, watch
 from wecom_app.services.runtime import SimulatedCrash
 
 
@@ -369,6 +369,31 @@ def test_the_preview_of_a_first_link_waits_for_looks_at_customers_whom_the_pages
         runs.approve(session, company.runtime.queue, run.id, "admin")
     company.settle_later(30)
     assert len(company.simulator.calls.of(MARK)) == 2
+
+
+@pytest.mark.both
+def test_a_pull_whose_process_ended_again_and_again_says_so_and_can_be_gone_on_with(
+    database_url: str, clock: ManualClock
+) -> None:
+    company = open_company(database_url, clock)
+    deafen(company)
+    befriend(company, "zhang", 2)
+    go_live(company)
+    run_id = begin(company)
+    for _ in range(5):
+        _crash_at(company, "pull.after_members")
+        company.clock.advance(700)
+    watch.request(company.runtime)
+    company.settle_later(30)
+
+    run = view(company, run_id)
+    assert (run.state, "可以从停下的地方继续" in (run.reason or "")) == ("failed", True)
+    with company.runtime.write() as session:
+        runs.resume(session, company.runtime.queue, run_id, "admin")
+    watch.request(company.runtime)
+    company.settle_later(30)
+    assert (view(company, run_id).state, len(states(company))) == ("done", 2)
+    company.close()
 
 
 def test_there_is_one_pull_at_a_time_and_it_can_be_stopped_and_resumed(company: Company) -> None:

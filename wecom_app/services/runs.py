@@ -27,6 +27,7 @@ BURY_KIND = "sync.bury"
 REJECT_KIND = "sync.reject"
 UNDO_KIND = "sync.undo"
 SOURCES_KIND = "sync.sources"
+JOB_KINDS = (START_KIND, PAGE_KIND, FINISH_KIND, BURY_KIND, UNDO_KIND, SOURCES_KIND)
 PAGE_API = "externalcontact/batch/get_by_user"
 STATES = ("queued", "running", "held", "done", "failed", "stopped")
 UNFINISHED = ("queued", "running", "held")

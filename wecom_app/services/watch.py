@@ -1,6 +1,6 @@
-"""What is looked at every minute: the alerts, and whether the digest is due; the job `watch.run`."""
+"""What is looked at every minute: runs whose job was given up, the alerts, the digest; the job `watch.run`."""
 
-from wecom_app.services import alerts, digest
+from wecom_app.services import alerts, digest, run_ends
 from wecom_app.services.ports import JobArgs
 from wecom_app.services.runtime import Runtime, Store
 
@@ -15,5 +15,6 @@ def request(store: Store) -> None:
 
 def run(runtime: Runtime, _args: JobArgs) -> None:
     """Look at everything; running it again tells nothing twice."""
+    run_ends.end_given_up(runtime)
     alerts.check(runtime)
     digest.say_if_due(runtime)
