@@ -133,7 +133,7 @@ def _compile_once(database: Database) -> None:
 
 @cache
 def _engines() -> tuple[Engine, Engine]:
-    first = Database(f"sqlite:///{_templates_folder()}/first.db")
+    first = Database(f"sqlite:///{templates_folder()}/first.db")
     with first.write() as writing, first.read() as reading:
         writing.execute(text("SELECT 1"))
         reading.execute(text("SELECT 1"))
@@ -146,30 +146,31 @@ def _engines() -> tuple[Engine, Engine]:
 def open_corp(*, met: bool = True) -> Corp:
     """Return a corp at rest; `met`: its three friendships are known and looked at, without any of our tags."""
     template = _templates()[met]
-    directory = Path(tempfile.mkdtemp(prefix="sync-", dir=_scratch()))
+    directory = Path(tempfile.mkdtemp(prefix="sync-", dir=scratch()))
     shutil.copy(template.database, directory / "app.db")
     corp = Corp(directory, ManualClock(template.now))
-    _restore(corp.simulator, template.world)
+    restore(corp.simulator, template.world)
     return corp
 
 
 @cache
-def _scratch() -> str | None:
+def scratch() -> str | None:
     """A folder in memory where there is one: SQLite waits for the disk at every commit."""
     memory = Path("/dev/shm")
     return str(memory) if memory.is_dir() and os.access(memory, os.W_OK) else None
 
 
 @cache
-def _templates_folder() -> Path:
-    directory = Path(tempfile.mkdtemp(prefix="sync-template-", dir=_scratch()))
+def templates_folder() -> Path:
+    """A folder for what corps begin from, gone with the process."""
+    directory = Path(tempfile.mkdtemp(prefix="sync-template-", dir=scratch()))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     return directory
 
 
 @cache
 def _templates() -> dict[bool, Template]:
-    directory = _templates_folder()
+    directory = templates_folder()
     database = Database(f"sqlite:///{directory}/app.db")
     upgrade_database(database)
     database.close()
@@ -177,7 +178,7 @@ def _templates() -> dict[bool, Template]:
     for userid, name in STAFF.items():
         corp.simulator.world.add_member(userid, name)
     _fill_library(corp)
-    unmet = _keep(corp, directory, "unmet.db")
+    unmet = keep(corp, directory, "unmet.db")
     corp.clock.advance(60)
     for userid, external_userid in FRIENDSHIPS:
         corp.simulator.act(userid, "add", external_userid=external_userid, name=external_userid, add_way=CARD)
@@ -186,7 +187,7 @@ def _templates() -> dict[bool, Template]:
     for _ in range(3):
         corp.runtime.run_until_idle()
         corp.clock.advance(60)
-    return {False: unmet, True: _keep(corp, directory, "met.db")}
+    return {False: unmet, True: keep(corp, directory, "met.db")}
 
 
 def _fill_library(corp: Corp) -> None:
@@ -213,7 +214,8 @@ def _drafts(names: tuple[str, ...]) -> tuple[TagDraft, ...]:
     return tuple(TagDraft(name) for name in names)
 
 
-def _keep(corp: Corp, directory: Path, name: str) -> Template:
+def keep(corp: Corp, directory: Path, name: str) -> Template:
+    """Keep what stands on both sides now, to begin from."""
     target = sqlite3.connect(directory / name)
     with suppress(sqlite3.Error):
         corp.sql.backup(target)
@@ -223,7 +225,8 @@ def _keep(corp: Corp, directory: Path, name: str) -> Template:
     return Template(directory / name, saved, corp.clock.now())
 
 
-def _restore(simulator: Simulator, saved: bytes) -> None:
+def restore(simulator: Simulator, saved: bytes) -> None:
+    """Put the simulated world back as a template has it."""
     for part, value in pickle.loads(saved).items():
         setattr(simulator.world, part, value)
 

@@ -6,12 +6,12 @@ Each is played from a corp at rest (`met`) or from one whose friendships nobody 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.stateful.course import CRASH
 from tests.stateful.life import (
     AFTER_LOOK,
     AFTER_PAGE,
     AFTER_PUSH,
     BEFORE_PUSH,
-    CRASH,
     GET,
     LIBRARY,
     MARK,

@@ -3,9 +3,7 @@
 The state machine calls these acts at random; a pinned history calls them one after another.
 """
 
-from collections import deque
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import select
 
@@ -18,9 +16,7 @@ from wecom_app.domain.vocabulary import SourceKind
 from wecom_app.models import Customer, Tag
 from wecom_app.services import tagging
 from wecom_app.services.history import Act
-from wecom_app.services.runtime import SimulatedCrash
 from wecom_app.services.tagging import TagChange
-from wecom_app.simulator.events import Event
 
 BEFORE_PUSH, AFTER_PUSH = "sync.before_push", "sync.after_push"
 AFTER_LOOK, AFTER_MERGE = "sync.after_look", "sync.after_merge"
@@ -30,19 +26,10 @@ POINTS = (
 )
 AFTER_PAGE = "pull.after_page"
 PULL_POINTS = ("pull.after_members", AFTER_PAGE, "pull.before_commit", "pull.after_slice", "pull.after_step")
-IN_A_TRANSACTION = ("event.before_commit", "pull.before_commit")
-"""Points at which the process may end, but nobody can act."""
 MARK, GET, LIBRARY = "externalcontact/mark_tag", "externalcontact/get", "externalcontact/get_corp_tag_list"
 PAGES, MEMBERS = "externalcontact/batch/get_by_user", "externalcontact/get_follow_user_list"
-CRASH = "crash"
 PATIENCE = (70, 70, 70, 70, 3700, 70, 3700)
 """How long it may take until no job waits: WeCom shuts an API for a minute, or for an hour if it was called again."""
-Doing = tuple[Any, ...]
-"""The name of an act of `Life` and its arguments, to be done at a named point of the application's code."""
-
-
-class Interrupted(BaseException):
-    """A check failed in the middle of the application's code, which must not take it for a failed job."""
 
 
 class Life(Pulling):
@@ -50,19 +37,14 @@ class Life(Pulling):
 
     def __init__(self, corp: Corp | None = None, *, met: bool = True) -> None:
         super().__init__(corp or open_corp(met=met))
-        self.events: deque[Event] = deque()
-        self.past: list[Event] = []
-        self._read = 0
         self._rules: dict[tuple[str, str, int], bool] = {}
-        self._plans: dict[str, deque[Doing]] = {}
-        self.corp.crash_hook = self._at_point
         if met:
             self.judge.rest(CUSTOMERS)
         else:
             self.judge.start_unknown()
 
-    def close(self) -> None:
-        self.corp.close()
+    def trouble(self) -> None:
+        self.ledger.troubled.update(CUSTOMERS)
 
     # Acts here.
 
@@ -195,84 +177,7 @@ class Life(Pulling):
             group = next(group for group, names in GROUPS.items() if name in names)
             self.corp.simulator.act("admin", "tag_create", group=group, name=name)
 
-    # What goes wrong.
-
-    @act
-    def fault(self, api: str, kind: str, *, errcode: int | None = None, times: int = 1, applied: bool = False) -> None:
-        """The next calls of an API go wrong."""
-        self.corp.simulator.faults.add(api, kind, errcode=errcode, times=times, applied=applied)
-        self.ledger.troubled.update(CUSTOMERS)
-
-    @act
-    def echo(self, *, on: bool) -> None:
-        """Our own writes come back as callbacks from now on, or no longer."""
-        self.corp.simulator.faults.set(echo_api_writes=on)
-
-    @act
-    def at(self, point: str, *doing: Any) -> None:
-        """Plan an act, or `CRASH`, for the next time that the application comes by a named point."""
-        self._plans.setdefault(point, deque()).append(doing)
-        self.ledger.troubled.update(CUSTOMERS)
-
-    def _at_point(self, name: str) -> None:
-        plans = self._plans.get(name)
-        if not plans:
-            return
-        doing, *arguments = plans.popleft()
-        if doing == CRASH:
-            raise SimulatedCrash(name)
-        if name not in IN_A_TRANSACTION:
-            named: dict[str, Any] = arguments.pop() if arguments and isinstance(arguments[-1], dict) else {}
-            try:
-                getattr(self, doing)(*arguments, **named)
-            except AssertionError as error:
-                raise Interrupted from error
-
     # Callbacks and time.
-
-    @act
-    def deliver(self, *indexes: int) -> None:
-        """Hand over waiting callbacks by their places in the queue, in this order; all of them if none is named."""
-        self._collect()
-        waiting = list(self.events)
-        chosen = [waiting[index] for index in dict.fromkeys(i % len(waiting) for i in indexes)] if waiting else []
-        for event in chosen if indexes else waiting:
-            self.events.remove(event)
-            self.past.append(event)
-            self.corp.deliver(event.plaintext)
-
-    @act
-    def settle_events(self) -> None:
-        """Deliver everything and run the next job, in the middle of another: lanes work side by side."""
-        self.deliver()
-        self.corp.runtime.run_until_idle(max_steps=1)
-
-    @act
-    def deliver_again(self, index: int) -> None:
-        """Hand over a callback a second time, perhaps long after."""
-        if self.past:
-            self.corp.deliver(self.past[index % len(self.past)].plaintext)
-
-    @act
-    def drop(self, index: int) -> None:
-        """A callback never comes."""
-        self._collect()
-        if self.events:
-            event = self.events[index % len(self.events)]
-            self.events.remove(event)
-
-    @act
-    def work(self, jobs: int | None = None) -> None:
-        """Let the application run its due jobs, all or so many; a planned crash ends it and opens it again."""
-        try:
-            if jobs is None:
-                self.corp.runtime.run_until_idle(max_steps=200)
-            else:
-                self.corp.runtime.run_until_idle(max_steps=jobs)
-        except SimulatedCrash:
-            self.corp.restart()
-        except Interrupted as interrupted:
-            raise AssertionError("in the middle of a job") from interrupted.__cause__
 
     @act
     def settle(self) -> None:
@@ -284,10 +189,6 @@ class Life(Pulling):
             if not self.events:
                 break
         self.judge.look_for_rest()
-
-    @act
-    def wait(self, seconds: float) -> None:
-        self.corp.clock.advance(seconds)
 
     @act
     def heal(self) -> None:
@@ -334,16 +235,6 @@ class Life(Pulling):
             self.wait(3)
             if not self.events and not self.judge.jobs_wait():
                 break
-
-    def _pause(self) -> None:
-        """People need a second for what they do; WeCom's times are whole seconds."""
-        self.corp.clock.advance(1)
-
-    def _collect(self) -> None:
-        records = self.corp.simulator.callbacks.records
-        while self._read < len(records):
-            self.events.append(records[self._read].event)
-            self._read += 1
 
     def _key(self, customer: int, name: str, tag_id: str, friendship: int | None) -> UnitKey:
         return UnitKey(CUSTOMERS[customer], None if name in LEVELS else tag_id, friendship)

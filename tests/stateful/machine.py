@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from tests.stateful.corp import FRIENDSHIPS, HOBBIES, LEVELS, NOTES
+from tests.stateful.course import CRASH
 from tests.stateful.life import (
     AFTER_LOOK,
     AFTER_MERGE,
     AFTER_PUSH,
     BEFORE_PUSH,
-    CRASH,
     GET,
     LIBRARY,
     MARK,

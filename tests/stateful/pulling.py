@@ -4,14 +4,25 @@ from contextlib import suppress
 
 from sqlalchemy import select
 
-from tests.stateful.scripted import Scripted, act
+from tests.stateful.corp import Corp
+from tests.stateful.course import Course
+from tests.stateful.judge import Judge
+from tests.stateful.scripted import act
 from wecom_app.errors import Conflict
 from wecom_app.models import Schedule, SyncRun
 from wecom_app.services import run_undo, runs, schedules
 
 
-class Pulling(Scripted):
+class Pulling(Course):
     """A corp's full pulls; what they do themselves is done by the application's jobs."""
+
+    def __init__(self, corp: Corp) -> None:
+        super().__init__(corp)
+        self.judge = Judge(corp)
+        self.ledger = self.judge.ledger
+
+    def look(self) -> None:
+        self.judge.look()
 
     @act
     def pull(self, *, by_clock: bool = False) -> None:

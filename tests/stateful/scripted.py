@@ -5,21 +5,22 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from tests.stateful.corp import Corp
-from tests.stateful.judge import Judge
 
 Line = tuple[str, tuple[Any, ...], dict[str, Any]]
 Parameters = ParamSpec("Parameters")
 
 
 class Scripted:
-    """One corp with its judge, and the acts so far, as they can be played again."""
+    """One corp, and the acts so far, as they can be played again."""
 
     def __init__(self, corp: Corp) -> None:
         self.corp = corp
-        self.judge = Judge(corp)
-        self.ledger = self.judge.ledger
         self.depth = 0
         self.script: list[Line] = []
+
+    def look(self) -> None:
+        """Check what must hold after every act."""
+        raise NotImplementedError
 
 
 Acting = TypeVar("Acting", bound=Scripted)
@@ -38,7 +39,7 @@ def act(doing: Callable[Concatenate[Acting, Parameters], None]) -> Callable[Conc
         finally:
             life.depth -= 1
         if life.depth == 0:
-            life.judge.look()
+            life.look()
 
     return written_down
 

@@ -58,6 +58,7 @@ def take_groups(session: Session, given: Context, listing: Listing, *, make: boo
         if group.wecom_group_id != standing.id:
             _link_group(group, standing)
         entries.append(Entry(group, group, standing.name, standing.order))
+    _ask_for_freed_names(session, given, listing)
     live = select(TagGroup).where(TagGroup.archived_at.is_(None), TagGroup.gone_at.is_(None))
     return definition_merge.merge(session, entries, session.scalars(live).all(), seq=seq, now=given.now)
 
@@ -93,6 +94,19 @@ def take_tags(session: Session, given: Context, standing: CorpTagGroup, seq: int
     session.flush()
     library_release.begin(session, given.queue, linked)
     return told
+
+
+def is_listed(listing: Listing, name: str) -> bool:
+    """Return whether WeCom shows a group of this name."""
+    return any(canonical(standing.name) == canonical(name) for standing in listing.groups)
+
+
+def _ask_for_freed_names(session: Session, given: Context, listing: Listing) -> None:
+    """Have groups made that could not be, since another one there bore their name, and does so no more."""
+    held = select(Tag.group_id).where(Tag.blocked_by == BY_NAME, Tag.gone_at.is_(None))
+    for group in session.scalars(select(TagGroup).where(TagGroup.id.in_(held), TagGroup.wecom_group_id.is_(None))):
+        if not is_listed(listing, group.name):
+            taxonomy.enqueue_push(session, given.queue, group.id)
 
 
 def _known_groups(session: Session, listed: Iterable[str]) -> Mapping[str, TagGroup]:

@@ -15,6 +15,7 @@ from wecom_app.domain.vocabulary import PUSHED, Lifecycle, Owner
 from wecom_app.errors import AppError, WeComRejected, WeComTagGone, WeComUnavailable
 from wecom_app.models import Tag, TagGroup
 from wecom_app.services import library, library_deletions, library_limits, library_merge, library_telling, sequence
+from wecom_app.services.definition_merge import ASKING
 from wecom_app.services.library_merge import Listing
 from wecom_app.services.library_telling import Telling
 from wecom_app.services.ports import CorpTagGroup, JobArgs
@@ -25,6 +26,7 @@ LIMIT_REACHED = 40126
 LIST = "externalcontact/get_corp_tag_list"
 CREATE = "externalcontact/add_corp_tag"
 NAME_HELD_WORDS = "企业微信的同一标签组里另一个标签已用了这个名称"
+GROUP_NAME_HELD_WORDS = "企业微信里另一个标签组已用了这个组的名称，请改其中一个的名称"
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +68,8 @@ def _has_work(session: Session, group_id: int) -> bool:
             there.is_not(None),
             table.gone_at.is_(None),
             table.owner == Owner.OURS,
-            table.blocked_by.is_(None),
+            # What a person is to decide may have been decided by an edit: the question is looked at again.
+            or_(table.blocked_by.is_(None), table.blocked_by == ASKING),
             or_(
                 table.base_name.is_(None),
                 table.name != table.base_name,
@@ -157,9 +160,12 @@ def _make(runtime: Runtime, group_id: int, listing: Listing) -> list[AppError]:
             return []
         there = next((standing for standing in listing.groups if standing.id == group.wecom_group_id), None)
         held = {canonical(tag.name) for tag in there.tags} if there else set()
+        # Asked for a group by a name that another one bears, WeCom would put the tags into that one.
+        is_group_held = there is None and library_merge.is_listed(listing, group.name)
+        words = GROUP_NAME_HELD_WORDS if is_group_held else NAME_HELD_WORDS
         for tag in missing:
-            is_held = canonical(tag.name) in held
-            tag.blocked, tag.blocked_by = (NAME_HELD_WORDS, library_merge.BY_NAME) if is_held else (None, None)
+            is_held = is_group_held or canonical(tag.name) in held
+            tag.blocked, tag.blocked_by = (words, library_merge.BY_NAME) if is_held else (None, None)
         missing = [tag for tag in missing if tag.blocked is None]
         room = library_limits.room(session, runtime.settings.wecom_tag_limit, listing.tags)
         library_limits.block(session, [tag.id for tag in missing[room:]])
@@ -210,6 +216,9 @@ def _create(runtime: Runtime, group_id: int, tag_ids: Sequence[int], count: int,
 
 def _link_made_group(session: Session, group_id: int, made: CorpTagGroup, seq: int) -> None:
     group = session.get_one(TagGroup, group_id)
+    another = select(TagGroup.id).where(TagGroup.wecom_group_id == made.id, TagGroup.id != group_id)
+    if session.scalars(another).first() is not None:
+        raise WeComUnavailable("企业微信里另一个标签组刚改成这个名称，系统会重新读取", api=CREATE)
     if group.wecom_group_id != made.id:
         group.wecom_group_id, group.owner = made.id, Owner.OURS.value
         group.base_name, group.base_order, group.sent_name = made.name, made.order, None
