@@ -39,8 +39,8 @@ WORDS: Mapping[str, str] = {
     "int_type": "{field} 要是整数",
     "int_parsing": "{field} 要是整数",
     "int_from_float": "{field} 要是整数",
-    "bool_type": "{field} 只能是 true 或 false",
-    "bool_parsing": "{field} 只能是 true 或 false",
+    "bool_type": "{field} 只能是 true 或 false（表格里是或否）",
+    "bool_parsing": "{field} 只能是 true 或 false（表格里是或否）",
     "list_type": "{field} 要是列表",
     "model_type": "{field} 要写成「字段: 值」",
 }
@@ -83,7 +83,8 @@ def _from_yaml(text: str) -> LibraryFile:
         raise Faulty([(error.line, error.words)]) from None
     if not isinstance(document, Fields) or document.get("format") != FORMAT:
         raise Faulty([(1, f"不是标签库文件：第一行应为 format: {FORMAT}")])
-    known = {name: document.pop(name, None) or [] for name in ("dimensions", "groups")}
+    known = Fields({name: document.pop(name, None) or [] for name in ("dimensions", "groups")})
+    known.lines = document.lines
     unknown = [(document.lines[name], f"不认识 {name}") for name in document if name not in ("format", "line")]
     if unknown:
         raise Faulty(unknown)

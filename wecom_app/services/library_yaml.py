@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-MAP, SEQUENCE, MERGE = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:merge"
+MAP, SEQUENCE, MERGE, TEXT = (f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "merge", "str"))
 LINE = "line"
 """The field in which each mapping bears its line."""
 WORDS = (
@@ -51,7 +51,9 @@ def plain_data(text: str) -> Any:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         told = error.problem or ""
         raise Unreadable(line, next((words for mark, words in WORDS if mark in told), OTHERWISE)) from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except yaml.reader.ReaderError as error:
+        raise Unreadable(text.count("\n", 0, error.position) + 1, "这里有不能用的控制字符") from error
+    except (yaml.YAMLError, RecursionError) as error:
         raise Unreadable(0, OTHERWISE) from error
 
 
@@ -59,13 +61,13 @@ def _mapping(loader: Any, node: Any) -> Fields:
     lines: dict[str, int] = {}
     for key, _ in node.value:
         line = key.start_mark.line + 1
-        if not isinstance(key, yaml.ScalarNode):
-            raise Unreadable(line, "字段名要是文字")
         if key.tag == MERGE:
             raise Unreadable(line, "不支持合并（<<）")
+        if key.tag != TEXT:
+            raise Unreadable(line, "字段名要是文字")
         if key.value in lines or key.value == LINE:
             raise Unreadable(line, f"「{key.value}」写了两次" if key.value in lines else f"不认识 {LINE}")
-        lines[str(key.value)] = line
+        lines[key.value] = line
     found = Fields(loader.construct_mapping(node, deep=True))
     found.lines, found[LINE] = lines, node.start_mark.line + 1
     return found
@@ -93,3 +95,10 @@ class _Loader(yaml.SafeLoader):
         if getattr(event, "tag", None):
             raise Unreadable(line, f"不支持指定类型（{event.tag}）")
         return super().compose_node(parent, index)
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep=deep)
+        except ValueError as error:
+            # A day that there is not, a number without end.
+            raise Unreadable(node.start_mark.line + 1, "这个值看不懂，请加引号") from error
