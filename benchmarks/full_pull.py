@@ -24,6 +24,7 @@ from sqlalchemy import update
 from benchmarks import far
 from benchmarks.far import Far
 from wecom_app.bootstrap import build_runtime, prepare_database
+from wecom_app.cli.garbage import collect_seldom
 from wecom_app.clock import SystemClock
 from wecom_app.config import load_settings
 from wecom_app.db import Database
@@ -181,6 +182,7 @@ def main() -> None:
         with runtime.write() as session:
             session.execute(update(Deployment).values(created_at=runtime.clock.now()))
         runtime.start()
+        collect_seldom()
         ratios = [measure(runtime, name) for name in ("new", "known")]
         if given.changed:
             requests.post(f"http://127.0.0.1:{port}/edit", json={}, timeout=10).raise_for_status()

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from tests.services.merging import ADMIN, QUICK, WISHES, run, state, unmerge
 from tests.services.shop import API, PERSON, RULE, Shop
-from tests.services.test_tag_merges import ADMIN, QUICK, WISHES, run, state, unmerge
 from wecom_app.domain.tagging import Source
 from wecom_app.domain.vocabulary import Scope, Selection, SourceKind
 from wecom_app.errors import Conflict

@@ -5,11 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
-from tests.services.shop import API, CAMPAIGN, CHANNEL, PERSON, RULE, Shop, in_seconds
+from tests.services.merging import ADMIN, OTHER, QUICK, WISHES, State, key_of, merge, state, unmerge
+from tests.services.shop import API, CAMPAIGN, PERSON, RULE, Shop, in_seconds
 from wecom_app.domain.tagging import Source
 from wecom_app.domain.vocabulary import Mirror, Scope, Selection, SourceKind
 from wecom_app.errors import AppError, Conflict, InvalidInput
@@ -29,71 +30,8 @@ from wecom_app.models import (
 from wecom_app.services import content, library_change_jobs, library_changes, library_edits, tag_merges
 from wecom_app.services.content_drafts import ContentDraft
 from wecom_app.services.history import KEPT
-from wecom_app.services.library_changes import Actor
 from wecom_app.services.tagging import TagChange
 
-ADMIN = Actor("admin", "boss")
-OTHER = Source(SourceKind.MANUAL, actor="wang")
-SOURCES = (PERSON, OTHER, CAMPAIGN, CHANNEL, RULE, API)
-State = tuple[dict[tuple[int, int, int], tuple[Any, ...]], set[tuple[Any, ...]]]
-
-
-def key_of(shop: Shop, tag_id: int) -> str:
-    return next(tag.key for tag in shop.all(Tag) if tag.id == tag_id)
-
-
-def run(shop: Shop, change_id: int) -> int:
-    """Do all pages; return how many transactions it took."""
-    pages = 1
-    while library_change_jobs.step(shop.store, str, change_id):
-        pages += 1
-    return pages
-
-
-def merge(shop: Shop, source: int, target: int) -> int:
-    with shop.store.write() as session:
-        made = tag_merges.start(session, shop.context, key_of(shop, source), key_of(shop, target), ADMIN)
-        change_id = made.id
-    run(shop, change_id)
-    return change_id
-
-
-def unmerge(shop: Shop, change_id: int) -> LibraryChange:
-    with shop.store.write() as session:
-        library_change_jobs.undo(session, shop.context, change_id, ADMIN)
-    run(shop, change_id)
-    with shop.store.read() as session:
-        return library_changes.find(session, change_id)
-
-
-def state(shop: Shop, above: int = 0) -> State:
-    """Return all that stands at the level of truth, with its provenance, and all claims; of customers `above` an id."""
-    groups = {group.id: group.scope for group in shop.all(TagGroup)}
-    scopes = {tag.id: groups[tag.group_id] for tag in shop.all(Tag)}
-    rows = {
-        (row.customer_id, row.relation_id, row.tag_id): tuple(getattr(row, name) for name in KEPT)
-        for row in shop.rows()
-        if row.customer_id > above and row.wanted and (row.relation_id == 0) == (scopes[row.tag_id] == Scope.CUSTOMER)
-    }
-    claims = {
-        (one.customer_id, one.relation_id, one.tag_id, one.source_kind, one.source_ref, one.actor, one.expires_at)
-        for one in shop.all(TagClaim)
-        if one.customer_id > above
-    }
-    return rows, claims
-
-
-WISHES = st.lists(
-    st.tuples(
-        st.integers(0, 2),
-        st.booleans() | st.just(True),
-        st.sampled_from(SOURCES),
-        st.sampled_from((None, 5000, 9999)),
-    ),
-    max_size=8,
-)
-QUICK = (Phase.explicit, Phase.reuse, Phase.generate)
-"""Without shrinking: an example takes a quarter of a second, and what fails is pinned here."""
 LAYOUTS: dict[str, list[dict[str, Any]]] = {
     "one multi-choice group": [{}],
     "one single-choice group": [{"selection": Selection.SINGLE}],
