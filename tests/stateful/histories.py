@@ -56,6 +56,16 @@ def live(kept: History) -> None:
 # Each of these broke the product once.
 
 
+@history
+def what_a_look_showed_before_we_had_the_tag_is_no_later_act(life: Life) -> None:
+    life.strict_guard()
+    life.delete_tag("铜")
+    life.delete_tag("银")
+    life.make_tag("银")
+    life.member(0, "银", add=True, replacing=True)
+    life.person(0, "金", add=True)
+
+
 @from_nothing
 def a_value_that_leaves_a_tag_whose_deletion_is_held_leaves_no_cell_without_its_operation(life: Life) -> None:
     life.strict_guard()

@@ -105,6 +105,8 @@ class Relation(Base):
     pulled_gen: Mapped[int] = mapped_column(default=0)
     parted: Mapped[list[Any]] = mapped_column(default=list)
     """Ids of the tags held, or being added by us, when the relation was last lost."""
+    missed_tags: Mapped[dict[str, Any] | None]
+    """What the last look showed and our library had not got: by WeCom's id the number of the last look without it."""
     transfer_failure: Mapped[str | None] = mapped_column(String(32))
     """Why WeCom last failed to hand the customer over: customer_refused or customer_limit_exceed."""
     source_known: Mapped[bool] = mapped_column(default=False)

@@ -86,7 +86,8 @@ def take_in(session: Session, context: Context, facts: PullFacts, contacts: Sequ
     lines = page_lines.read(session, contacts, facts.seq, context.now)
     ours = page_lines.find_ours(session, contacts)
     ordinary = [line for line in lines if line.is_ordinary(facts.seq)]
-    quiet = [line for line in ordinary if line.is_quiet(ours)]
+    unknown = page_lines.find_unknown(session, contacts, ours)
+    quiet = [line for line in ordinary if line.is_quiet(ours, unknown)]
     linked = page_links.find(session, lines, context.now)
     counts = Counter(contacts=len(lines), new=len(linked))
     _note_quiet(session, quiet, facts.seq)
@@ -94,13 +95,15 @@ def take_in(session: Session, context: Context, facts: PullFacts, contacts: Sequ
     for line in lines:
         if line.place not in settled:
             counts["asked"] += _ask(session, context, facts, line)
-    made = page_links.make(session, linked, ours, facts.seq)
+    made = page_links.make(session, linked, {*ours, *unknown}, facts.seq)
     calm = {line.place for line in quiet}
     loud = _with_relations(session, [*(line for line in ordinary if line.place not in calm), *made])
     page_links.open_cells(session, [relation for relation, line in loud if line.known is None], context.now)
     _take_remarks(session, context, facts, loud)
     for turn in _turns(loud):
         counts += _take_tags(session, context, facts, turn, ours)
+    for relation, line in loud:
+        look_units.note_missed(relation, unknown.intersection(line.follower.tag_ids))
     _mark_listed(session, [line for line in lines if line.known is not None and line.place not in calm], facts.seq)
     return counts
 

@@ -202,6 +202,7 @@ def close_relation(session: Session, relation: Relation, now: datetime, reason: 
         looked_at |= set(relation.parted) - {row.tag_id for row in rows}
     # What an earlier parting left and nobody has looked at since may still be there.
     relation.parted = sorted(carried | (set(relation.parted) - looked_at))
+    relation.missed_tags = None
     close_operations(session, relation.id, "void", reason, now)
     for held in (CustomerTag, TagClaim):
         session.execute(delete(held).where(held.customer_id == relation.customer_id, held.relation_id == relation.id))

@@ -1,6 +1,6 @@
 """The units of one relation as a look meets them: truth rows, cells, and what WeCom showed of each."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -52,6 +52,8 @@ class LookUnit:
     """Tags that count as put on since one that was merged into them was, each with that one."""
     unread: set[int] = field(default_factory=set)
     """Tags that were seen and count as another that they were merged into."""
+    missed: dict[int, int] = field(default_factory=dict)
+    """Tags that earlier looks showed and our library had not got then, each with the last look without it."""
 
     def tag_ids(self) -> list[int]:
         """Return every tag that has a row or was seen, in order of id."""
@@ -93,6 +95,9 @@ class LookUnit:
         """Return what is known of each tag; one without a row was absent at the last look."""
         unseen = Cell() if relation.first_look else Cell(base=False, seen_seq=relation.seen_seq)
         states = {tag_id: _cell(self.cells[tag_id]) if tag_id in self.cells else unseen for tag_id in self.tag_ids()}
+        for tag_id, seq in self.missed.items():
+            if tag_id not in self.cells:
+                states[tag_id] = replace(unseen, seen_seq=seq)
         for heir in self.heirs:
             # Whether or not it stood there: putting the merged one on was an act of its own.
             base = None if states[heir].base is None else False
@@ -111,9 +116,20 @@ def relation_state(relation: Relation) -> RelationState:
     )
 
 
-def find_observed(session: Session, wecom_tag_ids: Iterable[str]) -> set[int]:
-    """Return our tags behind WeCom's ids."""
-    return {row.id for row in OBSERVED.rows(session, {"wecom_tag_ids": sorted(set(wecom_tag_ids))})}
+def find_observed(session: Session, wecom_tag_ids: Iterable[str]) -> dict[str, int]:
+    """Return our tags by WeCom's ids, as far as our library has them."""
+    return {row.wecom_tag_id: row.id for row in OBSERVED.rows(session, {"wecom_tag_ids": sorted(set(wecom_tag_ids))})}
+
+
+def note_missed(relation: Relation, unknown: Collection[str]) -> None:
+    """Remember what a look shows that our library has not got; called before the look counts as taken.
+
+    Once the library has it, it must not pass for put on after the look. What is not shown any more is forgotten.
+    """
+    known = relation.missed_tags or {}
+    missed = {wecom_id: known.get(wecom_id, relation.seen_seq) for wecom_id in sorted(unknown)}
+    if missed != known:
+        relation.missed_tags = missed or None
 
 
 def load(
@@ -199,7 +215,10 @@ def _units_of(
     for tag_id in observed:
         tag = facts.tags[tag_id]
         if tag.mirror != Mirror.NONE and not tag.gone:
-            _unit(units, facts, relation, tag_id).observed.add(tag_id)
+            unit = _unit(units, facts, relation, tag_id)
+            unit.observed.add(tag_id)
+            if relation.missed_tags and tag.wecom_tag_id in relation.missed_tags:
+                unit.missed[tag_id] = relation.missed_tags[tag.wecom_tag_id]
     for row in rows:
         if row["relation_id"] not in (relation.id, CUSTOMER_LEVEL):
             continue

@@ -3,7 +3,7 @@
 Called by `services.sync` after each `get`, in one transaction per customer; `bulk_looks` does the same for whole pages.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -48,7 +48,7 @@ class Outcome:
 def apply_look(
     session: Session,
     relation: Relation,
-    wecom_tag_ids: Iterable[str],
+    wecom_tag_ids: Collection[str],
     seq: int,
     *,
     queue: JobQueue,
@@ -60,7 +60,8 @@ def apply_look(
     A tag that disappeared may have been taken off this relation or deleted altogether. Unless `fate` tells,
     it comes back as a suspect and the look is not applied; one that is held is left out.
     """
-    observed = look_units.find_observed(session, wecom_tag_ids)
+    shown = look_units.find_observed(session, wecom_tag_ids)
+    observed = set(shown.values())
     units = look_units.load(session, relation, observed, fate.held)
     suspects = _suspects(units) - fate.alive
     if suspects:
@@ -76,6 +77,7 @@ def apply_look(
     settle(session, [(relation, settled)], seen, now)
     confirm(session, [unit for unit in settled if merges[unit.key].confirmed], seen, now)
     _keep_unseen(session, relation, [unit for key, unit in units.items() if key in merges and merges[key].skipped], now)
+    look_units.note_missed(relation, set(wecom_tag_ids) - shown.keys())
     relation.seen_seq = seen
     return Outcome(stale=len(settled) < len(merges))
 
@@ -254,7 +256,11 @@ def _keep_unseen(session: Session, relation: Relation, units: Iterable[LookUnit]
     """Remember of skipped units that this look did not count: a tag without a row passes for looked at from now on."""
     unseen = cells.unseen(relation)
     rows = [
-        {**blank_row(unit.key.customer_id, tag_id, relation.id, now), **unseen}
+        {
+            **blank_row(unit.key.customer_id, tag_id, relation.id, now),
+            **unseen,
+            "seen_seq": unit.missed.get(tag_id, unseen["seen_seq"]),
+        }
         for unit in units
         for tag_id in sorted(unit.observed.difference(unit.cells))
     ]

@@ -15,7 +15,7 @@ from wecom_app.domain.vocabulary import Mirror, Scope
 from wecom_app.models import Customer, CustomerTag, Relation, RemarkEdit, Tag, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL
 from wecom_app.prepared import Prepared
-from wecom_app.services import customers, remarks, staff
+from wecom_app.services import customers, look_units, remarks, staff
 from wecom_app.services.ports import ContactDetails, FollowUser
 
 CUSTOMER, RELATION = Customer.__table__, Relation.__table__
@@ -110,6 +110,7 @@ KNOWN = Prepared(
         RELATION.c.epoch_at,
         RELATION.c.life_seq,
         RELATION.c.seen_seq,
+        RELATION.c.missed_tags,
         RELATION.c.remark,
         RELATION.c.description,
         RELATION.c.remark_company,
@@ -154,13 +155,16 @@ class Line(NamedTuple):
             return False
         return bool(known.epoch_at == self.follower.createtime and known.life_seq <= seq)
 
-    def is_quiet(self, ours: Mapping[str, int]) -> bool:
+    def is_quiet(self, ours: Mapping[str, int], unknown: frozenset[str]) -> bool:
         """Return whether an ordinary line only confirms: no look would change anything but the numbers of its cells.
 
-        `ours` names our tags by WeCom's ids. What is doubtful is not quiet: `looks` decides about it.
+        `ours` names our tags by WeCom's ids, `unknown` are ids that our library has not got. What is doubtful is not
+        quiet: `looks` decides about it.
         """
         known = self.known
         if known is None or known.is_restless or remarks.differs(known, self.follower, self.contact.name):
+            return False
+        if known.missed_tags or not unknown.isdisjoint(self.follower.tag_ids):
             return False
         observed = self.observed(ours)
         agreed = {number for number in map(int, known.cells.split(",")) if number > 0} if known.cells else set()
@@ -220,3 +224,10 @@ def find_ours(session: Session, contacts: Iterable[ContactDetails]) -> dict[str,
     if not wecom_ids:
         return {}
     return {row.wecom_tag_id: row.id for row in OURS.rows(session, {"wecom_tag_ids": sorted(wecom_ids)})}
+
+
+def find_unknown(session: Session, contacts: Iterable[ContactDetails], ours: Mapping[str, int]) -> frozenset[str]:
+    """Return WeCom's ids of the tags that a page shows and our library has not got."""
+    shown = {tag_id for one in contacts for follower in one.follow_users for tag_id in follower.tag_ids}
+    others = shown.difference(ours)
+    return frozenset(others.difference(look_units.find_observed(session, others))) if others else frozenset()

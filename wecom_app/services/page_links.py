@@ -3,7 +3,7 @@
 Called by `bulk_looks`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -37,16 +37,17 @@ def find(session: Session, lines: Sequence[Line], now: datetime) -> list[Line]:
     return [line for line in unknown if line.follower.createtime < began]
 
 
-def make(session: Session, lines: Sequence[Line], ours: Mapping[str, int], seq: int) -> list[Line]:
+def make(session: Session, lines: Sequence[Line], compared: Set[str], seq: int) -> list[Line]:
     """Make these friendships; return those that are still to be looked into.
 
-    Where neither side has a tag the look that found a friendship is over at once. `seq` is the page's number.
+    Where neither side has a tag the look that found a friendship is over at once; `compared` are WeCom's ids of tags
+    that count. `seq` is the page's number.
     """
     if not lines:
         return []
     seen = sequence.draw(session)
     channels = _channels(session, lines)
-    rest = [line for line in lines if not line.is_stranger or line.observed(ours)]
+    rest = [line for line in lines if not line.is_stranger or not compared.isdisjoint(line.follower.tag_ids)]
     looked_into = {line.place for line in rest}
     rows = [_row(line, channels, seq, 0 if line.place in looked_into else seen) for line in lines]
     insert_ignore(session, Relation, rows, ("customer_id", "staff_id"))
