@@ -76,7 +76,7 @@ def open_site(database_url: str, clock: ManualClock, *, demo: bool = False) -> I
     site = Site(simulator, settings_for(config, database_url, **more), clock)
     site.url, site.wecom_url = url, wecom.url
     holder.append(site)
-    server = waitress.create_server(site.web, sockets=[listener], threads=THREADS, ident="")
+    server = waitress.create_server(site.web, sockets=[listener], threads=THREADS, ident="", asyncore_use_poll=True)
     thread = threading.Thread(target=server.run, name="waitress")
     thread.start()
     try:

@@ -137,12 +137,12 @@ class Scene:
         """Return the page's line, and whether it is quiet."""
         page = page_of("wm_li", shown)
         (line,) = page_lines.read(session, page, SEQ, self.shop.clock.now())
-        return line, line.is_ordinary(SEQ) and line.is_quiet(page_lines.find_ours(session, page))
+        return line, line.is_ordinary(SEQ) and line.is_quiet(page_lines.find_ours(session, page), frozenset())
 
     def confirms(self, session: Session, shown: Sequence[str]) -> bool:
         """Return whether a look at this one relation would change nothing but the numbers of its rows."""
         relation = session.get_one(Relation, self.relation, populate_existing=True)
-        observed = look_units.find_observed(session, shown)
+        observed = set(look_units.find_observed(session, shown).values())
         units = look_units.load(session, relation, observed)
         merges = looks.merge_units(units, relation, Look(SEQ, frozenset(), bulk=True))
         skipped = any(found.skipped for found in merges.values())

@@ -337,7 +337,8 @@ def test_the_length_of_a_queue_is_asked_of_an_index(database, make_queue, notes)
         explain = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
         plan = str(session.connection().exec_driver_sql(explain + text, parameters).all())
 
-    assert ("ix_job_ready" if database.is_sqlite else "ix_procrastinate_jobs_ready") in plan
+    # Of two indexes that begin alike PostgreSQL takes either while there are next to no rows.
+    assert ("ix_job_ready" if database.is_sqlite else "Index Scan using") in plan
 
 
 def test_counts_are_told_by_lane_and_state(database, make_queue, add, notes):
