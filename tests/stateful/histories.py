@@ -57,6 +57,18 @@ def live(kept: History) -> None:
 
 
 @history
+def an_unseen_edit_beats_a_machine_though_a_person_acted_in_between_and_a_row_says_so(life: Life) -> None:
+    life.person(0, "银", add=True)
+    life.fault(GET, "errcode", errcode=-1, times=4)
+    life.delete_tag("金")
+    life.member(1, "银", add=True, replacing=True)
+    life.person(0, "银", add=False)
+    life.machine(0, "铜", kind="import")
+    life.heal()
+    life.judge.has_one_row("concurrent")
+
+
+@history
 def what_a_look_showed_before_we_had_the_tag_is_no_later_act(life: Life) -> None:
     life.strict_guard()
     life.delete_tag("铜")

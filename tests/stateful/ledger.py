@@ -140,14 +140,21 @@ class Ledger:
         window = self.window(key)
         if window.start == UNKNOWN:
             return True
-        here = (deed.step for deed in window.deeds if deed.by == "person" and deed.tag not in self.dead)
-        last_here = max(here, default=-1)
+        last_here = max((deed.step for deed in window.deeds if self._binds(deed, window)), default=-1)
         return any(
             (self._alive(deed.tag) == new if deed.on else deed.tag != new)
             and (deed.step > last_here or any(step > last_here for step in self._epochs(deed)))
             for deed in window.deeds
             if deed.by == "member"
         )
+
+    def _binds(self, deed: Deed, window: Window) -> bool:
+        """Say whether a person's deed here stands in the way of earlier deeds in WeCom that nobody had seen.
+
+        Once a machine has acted after him they may win, with a row (sync design §2.6), which is asked for at rest.
+        """
+        is_person = deed.by == "person" and deed.tag not in self.dead
+        return is_person and not any(other.by == "machine" and other.step > deed.step for other in window.deeds)
 
     def is_quiet(self, key: UnitKey) -> bool:
         """Say whether nobody and nothing gave reason for a conflict row in this window."""
