@@ -15,8 +15,6 @@ from sqlalchemy.orm import Session
 Parameters = Mapping[str, Any]
 MOST_VALUES = 128
 """A longer list is left to SQLAlchemy."""
-
-
 FEW_VALUES = 2
 """Lists up to this length have a text each."""
 

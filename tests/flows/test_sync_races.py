@@ -10,13 +10,14 @@ from sqlalchemy import select
 
 from tests.flows.company import Company
 from tests.flows.pulling import GET, PAGES, befriend, deafen, go_live, mark, pull, states, unmark, view
+from tests.flows.test_channels import once
 from tests.flows.test_library_changes import conflicts
 from tests.flows.test_mark_failures import MARK, edit, known_customer
 from tests.services.waiting import wait_until_blocked
 from wecom_app.domain.tagging import Source
 from wecom_app.domain.vocabulary import SourceKind
 from wecom_app.models import Customer, CustomerTag, Tag, TagGroup
-from wecom_app.services import customers, sequence, tagging
+from wecom_app.services import customers, library, runs, sequence, tagging
 from wecom_app.services.history import Act
 from wecom_app.services.tagging import TagChange
 
@@ -111,6 +112,37 @@ def test_a_value_that_moves_away_from_a_tag_whose_deletion_is_held_says_why_weco
     assert company.tags_here(customer) & {"银", "铜"} == {"铜"}
     (removing,) = company.get(f"/customers/{customer}")["removing"]
     assert (removing["key"], removing["reason"]) == (silver, "标签可能已在企业微信中删除，等管理员确认")
+
+
+def test_a_page_that_does_not_count_forgets_nothing_that_was_seen_before_the_library_had_it(
+    company: Company,
+) -> None:
+    """A member's tag whose name was held, a person's act after it, and a page that another act has overtaken."""
+    company.make_tags(*[f"标签{number}" for number in range(25)])
+    company.make_tags("银", "金", group="等级", selection="single")
+    company.make_tags("护肤", group="护理")
+    customer = known_customer(company)
+    company.simulator.act("admin", "group_delete", group="兴趣")
+    company.settle()
+    deafen(company)
+    company.simulator.act("admin", "tag_delete", group="等级", tag="银")
+    company.simulator.act("admin", "tag_create", group="等级", name="银")
+    mark(company, "zhang", customer, "银", group="等级")
+    act(company, customer, "金", add=True)
+    company.settle()
+    with company.runtime.write() as session:
+        (held,) = runs.list_runs(session, company.clock.now(), state="held")
+        runs.approve(session, company.runtime.queue, held.id, "admin")
+    company.settle()
+    for _ in range(2):
+        library.pull(company.runtime, {})
+
+    company.crash_hook = once("pull.after_page", lambda: act(company, customer, "护肤", add=True))
+    pull(company, seconds=30)
+
+    assert company.tags_here(customer) & {"银", "金"} == {"金"}
+    assert company.tags_there(customer) & {"银", "金"} == {"金"}
+    assert "concurrent" in conflicts(company)
 
 
 @pytest.mark.parametrize("kind", ["timeout", "lost_reply"])

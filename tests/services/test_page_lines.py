@@ -137,7 +137,7 @@ class Scene:
         """Return the page's line, and whether it is quiet."""
         page = page_of("wm_li", shown)
         (line,) = page_lines.read(session, page, SEQ, self.shop.clock.now())
-        return line, line.is_ordinary(SEQ) and line.is_quiet(page_lines.find_ours(session, page), frozenset())
+        return line, line.is_ordinary(SEQ) and line.is_quiet(page_lines.find_tags(session, page))
 
     def confirms(self, session: Session, shown: Sequence[str]) -> bool:
         """Return whether a look at this one relation would change nothing but the numbers of its rows."""

@@ -32,7 +32,7 @@ from wecom_app.services import (
 from wecom_app.services.context import Context
 from wecom_app.services.history import Act
 from wecom_app.services.look_units import LookUnit
-from wecom_app.services.page_lines import Line
+from wecom_app.services.page_lines import Line, PageTags
 from wecom_app.services.ports import ContactDetails
 from wecom_app.services.run_items import Item
 from wecom_app.services.tag_units import UnitKey
@@ -84,10 +84,9 @@ class Looked:
 def take_in(session: Session, context: Context, facts: PullFacts, contacts: Sequence[ContactDetails]) -> Counts:
     """Write a slice of a page down; return what came of it, as numbers."""
     lines = page_lines.read(session, contacts, facts.seq, context.now)
-    ours = page_lines.find_ours(session, contacts)
+    tags = page_lines.find_tags(session, contacts)
     ordinary = [line for line in lines if line.is_ordinary(facts.seq)]
-    unknown = page_lines.find_unknown(session, contacts, ours)
-    quiet = [line for line in ordinary if line.is_quiet(ours, unknown)]
+    quiet = [line for line in ordinary if line.is_quiet(tags)]
     linked = page_links.find(session, lines, context.now)
     counts = Counter(contacts=len(lines), new=len(linked))
     _note_quiet(session, quiet, facts.seq)
@@ -95,15 +94,13 @@ def take_in(session: Session, context: Context, facts: PullFacts, contacts: Sequ
     for line in lines:
         if line.place not in settled:
             counts["asked"] += _ask(session, context, facts, line)
-    made = page_links.make(session, linked, {*ours, *unknown}, facts.seq)
+    made = page_links.make(session, linked, tags, facts.seq)
     calm = {line.place for line in quiet}
     loud = _with_relations(session, [*(line for line in ordinary if line.place not in calm), *made])
     page_links.open_cells(session, [relation for relation, line in loud if line.known is None], context.now)
     _take_remarks(session, context, facts, loud)
     for turn in _turns(loud):
-        counts += _take_tags(session, context, facts, turn, ours)
-    for relation, line in loud:
-        look_units.note_missed(relation, unknown.intersection(line.follower.tag_ids))
+        counts += _take_tags(session, context, facts, turn, tags)
     _mark_listed(session, [line for line in lines if line.known is not None and line.place not in calm], facts.seq)
     return counts
 
@@ -160,12 +157,12 @@ def _take_tags(
     context: Context,
     facts: PullFacts,
     turn: Sequence[tuple[Relation, Line]],
-    ours: Mapping[str, int],
+    tags: PageTags,
 ) -> Counts:
     """Merge what the page shows of these relations, and write down what is more than a confirmation."""
-    units = look_units.load_many(session, [(relation, line.observed(ours)) for relation, line in turn])
+    units = look_units.load_many(session, [(relation, line.observed(tags)) for relation, line in turn])
     counts, removals, at_rest, work = Counter[str](), list[Item](), list[Relation](), list[Looked]()
-    for relation, _ in turn:
+    for relation, line in turn:
         missing = looks.suspects_of(units[relation.id])
         if missing:
             detail = {"tag_ids": sorted(missing)}
@@ -176,7 +173,9 @@ def _take_tags(
         if any(found.skipped for found in merges.values()):
             counts["asked"] += 1
             cells.request_sync(session, context.queue, relation.customer_id)
-        elif is_at_rest(units[relation.id].values(), merges):
+            continue
+        look_units.note_missed(relation, line.unknown(tags))
+        if is_at_rest(units[relation.id].values(), merges):
             at_rest.append(relation)
         else:
             work.append(Looked(relation, units[relation.id], merges))

@@ -5,6 +5,7 @@ one by one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -133,6 +134,16 @@ OURS = Prepared(
 )
 
 
+@dataclass(frozen=True)
+class PageTags:
+    """The tags that a page shows, by WeCom's ids; what no look compares is in neither."""
+
+    ours: Mapping[str, int]
+    """With our ids."""
+    unknown: frozenset[str]
+    """Our library has not got them."""
+
+
 class Line(NamedTuple):
     """One line of a page; `known` is what `KNOWN` tells of that friendship."""
 
@@ -155,25 +166,28 @@ class Line(NamedTuple):
             return False
         return bool(known.epoch_at == self.follower.createtime and known.life_seq <= seq)
 
-    def is_quiet(self, ours: Mapping[str, int], unknown: frozenset[str]) -> bool:
+    def is_quiet(self, tags: PageTags) -> bool:
         """Return whether an ordinary line only confirms: no look would change anything but the numbers of its cells.
 
-        `ours` names our tags by WeCom's ids, `unknown` are ids that our library has not got. What is doubtful is not
-        quiet: `looks` decides about it.
+        What is doubtful is not quiet: `looks` decides about it.
         """
         known = self.known
         if known is None or known.is_restless or remarks.differs(known, self.follower, self.contact.name):
             return False
-        if known.missed_tags or not unknown.isdisjoint(self.follower.tag_ids):
+        if known.missed_tags or self.unknown(tags):
             return False
-        observed = self.observed(ours)
+        observed = self.observed(tags)
         agreed = {number for number in map(int, known.cells.split(",")) if number > 0} if known.cells else set()
         is_first_look = known.seen_seq <= known.life_seq
         return observed == agreed and not (is_first_look and observed)
 
-    def observed(self, ours: Mapping[str, int]) -> set[int]:
-        """Return which of `ours` the line shows."""
-        return {ours[wecom_id] for wecom_id in self.follower.tag_ids if wecom_id in ours}
+    def observed(self, tags: PageTags) -> set[int]:
+        """Return which of our tags the line shows."""
+        return {tags.ours[wecom_id] for wecom_id in self.follower.tag_ids if wecom_id in tags.ours}
+
+    def unknown(self, tags: PageTags) -> frozenset[str]:
+        """Return which tags the line shows that our library has not got."""
+        return tags.unknown.intersection(self.follower.tag_ids)
 
 
 def read(session: Session, contacts: Sequence[ContactDetails], seq: int, now: datetime) -> list[Line]:
@@ -218,16 +232,12 @@ class _Known:
                 self.relations[row.customer_id, row.staff_id] = row
 
 
-def find_ours(session: Session, contacts: Iterable[ContactDetails]) -> dict[str, int]:
-    """Return the ids of our tags that a page shows, by WeCom's ids; what no look compares is left out."""
-    wecom_ids = {tag_id for one in contacts for follower in one.follow_users for tag_id in follower.tag_ids}
-    if not wecom_ids:
-        return {}
-    return {row.wecom_tag_id: row.id for row in OURS.rows(session, {"wecom_tag_ids": sorted(wecom_ids)})}
-
-
-def find_unknown(session: Session, contacts: Iterable[ContactDetails], ours: Mapping[str, int]) -> frozenset[str]:
-    """Return WeCom's ids of the tags that a page shows and our library has not got."""
+def find_tags(session: Session, contacts: Iterable[ContactDetails]) -> PageTags:
+    """Return the tags that a page shows."""
     shown = {tag_id for one in contacts for follower in one.follow_users for tag_id in follower.tag_ids}
+    if not shown:
+        return PageTags({}, frozenset())
+    ours = {row.wecom_tag_id: row.id for row in OURS.rows(session, {"wecom_tag_ids": sorted(shown)})}
     others = shown.difference(ours)
-    return frozenset(others.difference(look_units.find_observed(session, others))) if others else frozenset()
+    known = look_units.find_observed(session, others) if others else {}
+    return PageTags(ours, frozenset(others.difference(known)))

@@ -3,7 +3,7 @@
 Called by `bulk_looks`.
 """
 
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from wecom_app.models import Channel, CustomerTag, Deployment, Relation
 from wecom_app.models.tagging import CUSTOMER_LEVEL
 from wecom_app.prepared import Prepared
 from wecom_app.services import cells, relations, remarks, sequence
-from wecom_app.services.page_lines import Line
+from wecom_app.services.page_lines import Line, PageTags
 from wecom_app.services.upsert import insert_ignore
 
 BEGAN = Prepared(select(Deployment.created_at))
@@ -37,17 +37,16 @@ def find(session: Session, lines: Sequence[Line], now: datetime) -> list[Line]:
     return [line for line in unknown if line.follower.createtime < began]
 
 
-def make(session: Session, lines: Sequence[Line], compared: Set[str], seq: int) -> list[Line]:
+def make(session: Session, lines: Sequence[Line], tags: PageTags, seq: int) -> list[Line]:
     """Make these friendships; return those that are still to be looked into.
 
-    Where neither side has a tag the look that found a friendship is over at once; `compared` are WeCom's ids of tags
-    that count. `seq` is the page's number.
+    Where neither side has a tag the look that found a friendship is over at once. `seq` is the page's number.
     """
     if not lines:
         return []
     seen = sequence.draw(session)
     channels = _channels(session, lines)
-    rest = [line for line in lines if not line.is_stranger or not compared.isdisjoint(line.follower.tag_ids)]
+    rest = [line for line in lines if not line.is_stranger or line.observed(tags) or line.unknown(tags)]
     looked_into = {line.place for line in rest}
     rows = [_row(line, channels, seq, 0 if line.place in looked_into else seen) for line in lines]
     insert_ignore(session, Relation, rows, ("customer_id", "staff_id"))
