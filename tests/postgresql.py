@@ -96,7 +96,7 @@ def read_original(server: Server, name: str) -> Original:
             shape=_shape(connection),
             tables=tables,
             rows={table: _copy_out(connection, table) for table in _filled(connection, tables)},
-            sequences=tuple(connection.execute(SEQUENCES)),  # type: ignore[arg-type]
+            sequences=tuple(connection.execute(SEQUENCES)),
         )
 
 
@@ -164,11 +164,11 @@ class Loan:
 
 
 def _shape(connection: psycopg.Connection) -> str:
-    return str(connection.execute(SHAPE).fetchone()[0])  # type: ignore[index]
+    return str(connection.execute(SHAPE).fetchone()[0])
 
 
 def _largest(connection: psycopg.Connection) -> int:
-    return int(connection.execute(LARGEST).fetchone()[0])  # type: ignore[index]
+    return int(connection.execute(LARGEST).fetchone()[0])
 
 
 def _filled(connection: psycopg.Connection, tables: tuple[str, ...]) -> list[str]:

@@ -62,7 +62,7 @@ def window(browser: Browser, site: Site) -> Iterator[OpenWindow]:
         signed_in: bool = True,
         **client: object,
     ) -> Window:
-        wecom = WeComClient(site.simulator, userid=userid, external_userid=customer, **client)  # type: ignore[arg-type]
+        wecom = WeComClient(site.simulator, userid=userid, external_userid=customer, **client)
         session = site.session_of(userid, *roles) if signed_in else ""
         opened.append(open_window(browser, site, wecom, look or Look(), session=session))
         return opened[-1]

@@ -134,7 +134,7 @@ def test_a_phone_s_targets_are_large_enough_for_a_finger(window: OpenWindow, cus
     opened.state()
     heights = opened.page.evaluate("Array.from(document.querySelectorAll('button'), (item) => item.offsetHeight)")
     assert min(height for height in heights if height) >= 34
-    assert opened.find("#bar-tags").bounding_box()["height"] >= 44  # type: ignore[index]
+    assert opened.find("#bar-tags").bounding_box()["height"] >= 44
 
 
 def test_theme_and_size_are_kept_for_the_next_page(window: OpenWindow, customer: str) -> None:

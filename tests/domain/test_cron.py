@@ -18,7 +18,7 @@ from wecom_app.errors import InvalidInput
 ZONES = ("Asia/Shanghai", "UTC", "Asia/Kolkata")
 """Without summer time in the years looked at; the clocks that skip and repeat have their own test."""
 NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-MOMENTS = st.datetimes(datetime(2024, 1, 1), datetime(2035, 1, 1)).map(lambda shown: shown.replace(tzinfo=UTC))  # noqa: DTZ001
+MOMENTS = st.datetimes(datetime(2024, 1, 1), datetime(2035, 1, 1)).map(lambda shown: shown.replace(tzinfo=UTC))  # noqa: DTZ001  given one
 
 
 @st.composite

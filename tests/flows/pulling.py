@@ -72,3 +72,27 @@ def states(company: Company) -> dict[str, str]:
     """Return whether each customer is active or lost."""
     listed = company.get("/customers?limit=200")["items"]
     return {one["external_userid"]: one["state"] for one in listed}
+
+
+def wiped(company: Company) -> list[str]:
+    """Return 22 customers, from all of whom a tag was taken off in WeCom since the first pull, unheard."""
+    company.simulator.act("admin", "group_create", group="兴趣", names=["护肤"])
+    deafen(company)
+    customers = befriend(company, "zhang", 22)
+    for external_userid in customers:
+        mark(company, "zhang", external_userid, "护肤")
+    go_live(company)
+    pull(company)
+    for external_userid in customers:
+        unmark(company, "zhang", external_userid, "护肤")
+    return customers
+
+
+def abandon(company: Company) -> None:
+    """Let a member delete his 22 customers after a first pull, unheard: so many that a pull asks."""
+    deafen(company)
+    customers = befriend(company, "zhang", 22)
+    go_live(company)
+    pull(company)
+    for external_userid in customers:
+        company.simulator.act("zhang", "delete_customer", external_userid=external_userid)

@@ -111,7 +111,7 @@ def test_it_can_be_switched_off_and_needs_a_robot(company: Company) -> None:
     headers = company.headers
     answer = company.client.patch("/api/v1/bot/settings", json={"digest": False}, headers=headers)
     assert answer.status_code == 403, "an ordinary key may not change how the bot behaves"
-    company.runtime.robots.clear()  # type: ignore[attr-defined]
+    company.runtime.robots.clear()
     company.clock.advance(timedelta(hours=1).total_seconds())
     look(company)
     assert said(company) == []

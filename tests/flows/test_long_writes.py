@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.flows.company import Company
-from tests.flows.test_sync_pull import befriend, deafen, go_live, items, pull, view
+from tests.flows.pulling import abandon, items, pull, view
 from wecom_app.models import SyncRunItem, Tag, TagOperation
 from wecom_app.services import library_burial, operation_voiding, run_items, runs
 from wecom_app.services.runtime import SimulatedCrash
@@ -112,12 +112,7 @@ def test_an_approved_burial_goes_on_after_a_crash_between_two_parts(company: Com
 
 def test_a_long_list_is_rejected_page_by_page(company: Company, monkeypatch: Any) -> None:
     monkeypatch.setattr(run_items, "PAGE", 10)
-    deafen(company)
-    customers = befriend(company, "zhang", 22)
-    go_live(company)
-    pull(company)
-    for external_userid in customers:
-        company.simulator.act("zhang", "delete_customer", external_userid=external_userid)
+    abandon(company)
     run = pull(company)
     assert len(items(company, run.id, "absent")) == 22
 

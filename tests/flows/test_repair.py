@@ -164,7 +164,7 @@ def test_a_callback_is_shown_without_its_welcome_code(company: Company) -> None:
     company.settle()
     event = event_of(company)
     with company.runtime.read() as session:
-        code = session.get_one(InboxEvent, event["id"]).fields["WelcomeCode"]  # type: ignore[index]
+        code = session.get_one(InboxEvent, event["id"]).fields["WelcomeCode"]
     assert code
 
     answer = company.client.get(f"/api/v1/inbox/{event['id']}", headers=company.headers)

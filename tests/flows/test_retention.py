@@ -223,7 +223,7 @@ def test_what_log_ins_leave_behind_goes_when_its_time_is_over(company: Company) 
 def test_a_process_that_runs_jobs_fires_what_is_due_by_itself(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    company = open_company(database_url, SystemClock())  # type: ignore[arg-type]
+    company = open_company(database_url, SystemClock())
     queue, asked = company.runtime.queue, threading.Event()
     enqueue = queue.enqueue
 

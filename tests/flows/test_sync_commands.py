@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.flows.company import Company
-from tests.flows.pulling import befriend, deafen, go_live, mark, unmark
+from tests.flows.pulling import wiped
 from tests.flows.test_mark_failures import MARK, edit, known_customer
 from tests.flows.test_repair_commands import Terminal, open_terminal
 from wecom_app.cli.sync import sync_group
@@ -19,21 +19,6 @@ def terminal(company: Company, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     ahead_s = (datetime.now(UTC) - company.clock.now()).total_seconds() + 3600
     company.clock.advance(max(0, ahead_s))
     return open_terminal(company.settings.database_url, tmp_path, monkeypatch)
-
-
-def wiped(company: Company) -> list[str]:
-    """Return 22 customers of zhang's, all of whom have lost their tag in WeCom since the first pull."""
-    company.simulator.act("admin", "group_create", group="兴趣", names=["护肤"])
-    deafen(company)
-    customers = befriend(company, "zhang", 22)
-    for external_userid in customers:
-        mark(company, "zhang", external_userid, "护肤")
-    go_live(company)
-    company.post("/sync/runs", {})
-    company.settle()
-    for external_userid in customers:
-        unmark(company, "zhang", external_userid, "护肤")
-    return customers
 
 
 def test_a_pull_from_the_terminal_is_shown_approved_and_undone_there(company: Company, terminal: Terminal) -> None:

@@ -3,17 +3,7 @@
 import pytest
 
 from tests.flows.company import Company
-from tests.flows.pulling import (
-    GET,
-    befriend,
-    deafen,
-    go_live,
-    mark,
-    pull,
-    states,
-    unmark,
-    view,
-)
+from tests.flows.pulling import GET, abandon, befriend, deafen, go_live, mark, pull, states, unmark, view, wiped
 from tests.flows.test_channels import once
 from tests.flows.test_mark_failures import MARK
 from wecom_app.services import runs
@@ -42,12 +32,7 @@ def test_more_endings_than_a_tenth_wait_for_a_person_and_happen_once_he_agrees(c
 
 
 def test_a_rejected_run_ends_nothing(company: Company) -> None:
-    deafen(company)
-    customers = befriend(company, "zhang", 22)
-    go_live(company)
-    pull(company)
-    for external_userid in customers:
-        company.simulator.act("zhang", "delete_customer", external_userid=external_userid)
+    abandon(company)
     run = pull(company)
 
     with company.runtime.write() as session:
@@ -83,15 +68,7 @@ def test_marks_of_deleted_tags_count_for_nothing_where_a_tenth_is_the_limit(comp
 
 @pytest.mark.both
 def test_a_wipe_of_marks_waits_for_a_person_and_can_be_undone_once_it_happened(company: Company) -> None:
-    company.simulator.act("admin", "group_create", group="兴趣", names=["护肤"])
-    deafen(company)
-    customers = befriend(company, "zhang", 22)
-    for external_userid in customers:
-        mark(company, "zhang", external_userid, "护肤")
-    go_live(company)
-    pull(company)
-    for external_userid in customers:
-        unmark(company, "zhang", external_userid, "护肤")
+    customers = wiped(company)
 
     run = pull(company, seconds=30)
 

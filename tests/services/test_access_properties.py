@@ -128,7 +128,7 @@ def test_whom_a_viewer_reaches_is_what_the_rules_say(reused: Database, corp: Cor
 
 def _found(session: object, viewer: access.Viewer, customer: int, purpose: Purpose) -> bool:
     try:
-        access.find_customer(session, viewer, f"wm_{customer}", purpose)  # type: ignore[arg-type]
+        access.find_customer(session, viewer, f"wm_{customer}", purpose)
     except NotFound:
         return False
     return True

@@ -42,7 +42,7 @@ class Desk:
 
     def edit(self, item_id: int, version: int | None = None, **changes: Any) -> ContentView:
         with self.shop.store.write() as session:
-            return content.edit(session, self.context, item_id, changes, version=version, actor="li")  # type: ignore[arg-type]
+            return content.edit(session, self.context, item_id, changes, version=version, actor="li")
 
     def viewer(self, userid: str = "zhang") -> Viewer:
         with self.shop.store.read() as session:

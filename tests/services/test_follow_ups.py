@@ -105,7 +105,7 @@ def test_a_reminder_waits_only_while_it_makes_sense(shop: Shop) -> None:
 
     def state() -> str | None:
         (row,) = shop.all(FollowUp)
-        return row.remind_state  # type: ignore[no-any-return]
+        return row.remind_state
 
     assert state() == "waiting"
     edit(shop, note, done=True)

@@ -112,7 +112,7 @@ class Corp:
 
     def guard_floor(self, most: int) -> None:
         """Let so few endings at once be enough for a person to be asked."""
-        runs.GUARD_FLOOR = most  # type: ignore[misc]
+        runs.GUARD_FLOOR = most
 
     def ask_for_looks(self) -> None:
         """Have every customer looked at by himself."""

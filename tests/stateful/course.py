@@ -1,6 +1,6 @@
 """What happens to any corp, whatever is looked at: calls go wrong, callbacks come or do not, jobs run, processes end.
 
-Shared by the histories of marks (`life`) and of definitions (`definition_life`).
+Shared by the histories of marks (`life`) and of definitions (`definitions_life`).
 """
 
 from collections import deque
@@ -23,7 +23,10 @@ class Interrupted(BaseException):
 
 
 class Course(Scripted):
-    """One corp with the callbacks that are on their way and the acts that are planned for a point of the code."""
+    """One corp with the callbacks that are on their way and the acts that are planned for a point of the code.
+
+    A subclass says how it settles and how it heals.
+    """
 
     def __init__(self, corp: Corp) -> None:
         super().__init__(corp)
@@ -122,6 +125,15 @@ class Course(Scripted):
     @act
     def wait(self, seconds: float) -> None:
         self.corp.clock.advance(seconds)
+
+    def _deliver_and_work(self) -> None:
+        """Deliver everything and run everything that is due, until nothing more comes of it."""
+        for _ in range(6):
+            self.deliver()
+            self.work()
+            self._collect()
+            if not self.events:
+                break
 
     def _pause(self) -> None:
         """People need a second for what they do; WeCom's times are whole seconds."""

@@ -69,6 +69,16 @@ def a_question_about_a_name_ends_with_the_edit_that_answers_it(life: Definitions
     assert life.judge.questions() == 0
 
 
+@history
+def deletions_that_a_person_refused_are_neither_carried_out_nor_asked_about_again(life: DefinitionsLife) -> None:
+    life.strict_guard()
+    life.delete_there("外部")
+    life.settle()
+    life.approve(yes=False)
+    life.heal()
+    assert life.judge.count_gone() == 0
+
+
 # Each of these kills a mutant.
 
 

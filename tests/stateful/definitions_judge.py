@@ -232,8 +232,19 @@ class DefinitionsJudge:
             )
             return [] if group.mirror not in PUSHED or is_empty or is_blocked else [f"{one.name} is not in WeCom"]
         if there.deleted:
-            return [f"{one.name} is deleted in WeCom"]
+            tags = [one] if isinstance(one, Tag) else [tag for tag in live_tags if tag.group_id == one.id]
+            return [] if self._was_refused(tags) else [f"{one.name} is deleted in WeCom"]
         return [] if canonical(there.name) == canonical(one.name) else [f"{one.name} is {there.name} in WeCom"]
+
+    def _was_refused(self, tags: Sequence[Tag]) -> bool:
+        """Say whether a person refused to have these tags buried: the run shows it, and he is not asked again."""
+        refused = {
+            int(subject)
+            for (subject,) in self.corp.rows(
+                "SELECT subject FROM sync_run_item WHERE kind = 'tag_gone' AND state = 'rejected'"
+            )
+        }
+        return bool(tags) and refused.issuperset(tag.id for tag in tags)
 
     def _there(self, one: Tag | TagGroup) -> wecom.Tag | wecom.TagGroup | None:
         library = self.corp.simulator.world.tags

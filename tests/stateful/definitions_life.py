@@ -302,12 +302,7 @@ class DefinitionsLife(Course):
     @act
     def settle(self) -> None:
         """Deliver everything and run everything that is due."""
-        for _ in range(6):
-            self.deliver()
-            self.work()
-            self._collect()
-            if not self.events:
-                break
+        self._deliver_and_work()
 
     @act
     def heal(self) -> None:

@@ -1,16 +1,14 @@
 """The state machine of the tag library: any course of edits on both sides, faults, callbacks and crashes."""
 
-import sys
 from typing import Any
 
-from hypothesis import note
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import initialize, rule
 
 from tests.stateful.course import CRASH
+from tests.stateful.course_machine import CourseMachine
 from tests.stateful.definitions_judge import ADD, DELETE, EDIT
 from tests.stateful.definitions_life import DefinitionsLife
-from tests.stateful.scripted import as_lines
 
 LIST = "externalcontact/get_corp_tag_list"
 LONG = "名" * 30
@@ -49,10 +47,14 @@ def chosen(names: list[str], index: int) -> str:
     return names[index % len(names)] if names else "甲"
 
 
-class TwoWayDefinitions(RuleBasedStateMachine):
+class TwoWayDefinitions(CourseMachine):
     """Twenty steps of a library's life; the end heals everything and judges."""
 
     life: DefinitionsLife
+
+    @property
+    def heading(self) -> str:
+        return "definitions"
 
     @initialize(
         echo=st.booleans(),
@@ -188,26 +190,3 @@ class TwoWayDefinitions(RuleBasedStateMachine):
         self.life.read(by_clock=by_clock)
         if jobs != 0:
             self.life.work(jobs)
-
-    @rule()
-    def settle(self) -> None:
-        self.life.settle()
-
-    @rule(seconds=st.sampled_from([2, 15, 70, 600]))
-    def wait(self, seconds: int) -> None:
-        self.life.wait(seconds)
-
-    def teardown(self) -> None:
-        if not hasattr(self, "life"):
-            return
-        failed = sys.exc_info()[0] is not None
-        try:
-            if not failed:
-                self.life.heal()
-        except AssertionError:
-            failed = True
-            raise
-        finally:
-            if failed:
-                note("\n".join(["As a pinned history:", "definitions", *as_lines(self.life.script)]))
-            self.life.close()

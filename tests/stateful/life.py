@@ -182,12 +182,7 @@ class Life(Pulling):
     @act
     def settle(self) -> None:
         """Deliver everything and run everything that is due; the judge looks whether both sides are at rest."""
-        for _ in range(6):
-            self.deliver()
-            self.work()
-            self._collect()
-            if not self.events:
-                break
+        self._deliver_and_work()
         self.judge.look_for_rest()
 
     @act

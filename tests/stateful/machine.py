@@ -1,14 +1,13 @@
 """The state machine: any course of acts, faults, callbacks and crashes, on the real code."""
 
-import sys
 from typing import Any
 
-from hypothesis import note
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 
 from tests.stateful.corp import FRIENDSHIPS, HOBBIES, LEVELS, NOTES
 from tests.stateful.course import CRASH
+from tests.stateful.course_machine import CourseMachine
 from tests.stateful.life import (
     AFTER_LOOK,
     AFTER_MERGE,
@@ -23,7 +22,6 @@ from tests.stateful.life import (
     PULL_POINTS,
     Life,
 )
-from tests.stateful.scripted import as_lines
 
 # Some come up more often than others, so that histories meet on the same tag of the same customer.
 CUSTOMER = st.sampled_from([0, 0, 0, 1])
@@ -85,13 +83,17 @@ INTERRUPTIONS = st.one_of(
 )
 
 
-class TwoWaySync(RuleBasedStateMachine):
+class TwoWaySync(CourseMachine):
     """Thirty steps of a corp's life; the end heals everything and judges."""
 
     life: Life
     met: bool
     healed = False
     """Whether it was healed in mid-course; once is enough, it takes long."""
+
+    @property
+    def heading(self) -> str:
+        return f"met={self.met}"
 
     @initialize(
         met=st.sampled_from([True, True, True, False]),
@@ -197,32 +199,8 @@ class TwoWaySync(RuleBasedStateMachine):
     def steer(self, act: str) -> None:
         getattr(self.life, act)()
 
-    @rule()
-    def settle(self) -> None:
-        self.life.settle()
-
-    @rule(seconds=st.sampled_from([2, 15, 70, 600]))
-    def wait(self, seconds: int) -> None:
-        self.life.wait(seconds)
-
     @precondition(lambda self: not self.healed)
     @rule()
     def heal(self) -> None:
         self.healed = True
         self.life.heal()
-
-    def teardown(self) -> None:
-        if not hasattr(self, "life"):
-            return
-        failed = sys.exc_info()[0] is not None
-        try:
-            # After a failure there is nothing more to learn.
-            if not failed:
-                self.life.heal()
-        except AssertionError:
-            failed = True
-            raise
-        finally:
-            if failed:
-                note("\n".join(["As a pinned history:", f"met={self.met}", *as_lines(self.life.script)]))
-            self.life.close()

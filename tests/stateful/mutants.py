@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from tests.conftest import START
-from tests.stateful import histories as pinned
+from tests.stateful import mutant_histories as pinned
 from tests.stateful.histories import Script
 from wecom_app.domain.merge import Cell, Conflict, Look, Merge, RelationState, UnitTruth
 from wecom_app.domain.tagging import Decision, Unit, Wish

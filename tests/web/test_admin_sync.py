@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.flows.company import Company
-from tests.flows.pulling import befriend, begin, deafen, go_live, mark, pull, states, unmark, view
+from tests.flows.pulling import befriend, begin, deafen, go_live, mark, pull, states, view, wiped
 from tests.flows.test_mark_failures import MARK, edit, known_customer
 from tests.web.browsing import Browser, local_admin, member
 from wecom_app.domain.access import Role
@@ -19,20 +19,6 @@ def text(browser: Browser, path: str = "") -> str:
     answer = browser.get(HOME + path)
     assert answer.status_code == 200
     return answer.get_data(as_text=True)
-
-
-def wiped(company: Company) -> list[str]:
-    """Return customers from whom a tag was taken off in WeCom, so many that a pull asks first."""
-    company.simulator.act("admin", "group_create", group="兴趣", names=["护肤"])
-    deafen(company)
-    customers = befriend(company, "zhang", 22)
-    for external_userid in customers:
-        mark(company, "zhang", external_userid, "护肤")
-    go_live(company)
-    pull(company)
-    for external_userid in customers:
-        unmark(company, "zhang", external_userid, "护肤")
-    return customers
 
 
 def test_a_held_run_shows_what_it_would_do_and_does_it_once_approved_and_undoes_it(company: Company) -> None:

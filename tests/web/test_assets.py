@@ -55,7 +55,7 @@ def get_packed(client: FlaskClient, path: str, **headers: str) -> Response:
 
 def address(app: Flask, name: str) -> str:
     with app.test_request_context():
-        found: str = app.jinja_env.globals["asset"](name)  # type: ignore[operator]
+        found: str = app.jinja_env.globals["asset"](name)
     return found
 
 

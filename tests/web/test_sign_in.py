@@ -120,7 +120,7 @@ def test_one_refused_code_is_not_seen_by_the_person(company: Company) -> None:
 
 
 def test_the_older_spelling_of_the_answer_is_understood(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = company.runtime.wecom._client  # type: ignore[attr-defined]
+    client = company.runtime.wecom._client
     ask = client.get
 
     def capitals(path: str, **parts: object) -> object:

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
@@ -14,9 +13,8 @@ from wecom_app.models import CustomerTag, Relation, Tag, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL
 from wecom_app.prepared import Prepared
 from wecom_app.services import successors
-from wecom_app.services.tag_units import ROWS, TagFact, TagFacts, UnitKey, load_facts
+from wecom_app.services.tag_units import ROWS, Row, TagFact, TagFacts, UnitKey, load_facts
 
-Row = dict[str, Any]
 TABLE = CustomerTag.__table__
 MIRRORED_ROWS = Prepared(
     select(TABLE)

@@ -19,9 +19,9 @@ from wecom_app.prepared import Prepared
 from wecom_app.services import cells, conflict_closing, look_units, pushes, run_items, sequence, tagging
 from wecom_app.services.history import Act
 from wecom_app.services.library import NOBODY_ASKED, Fate
-from wecom_app.services.look_units import LookUnit, Row
+from wecom_app.services.look_units import LookUnit
 from wecom_app.services.ports import JobQueue
-from wecom_app.services.tag_units import UnitKey, blank_row
+from wecom_app.services.tag_units import Row, UnitKey, blank_row
 from wecom_app.services.tagging import Applied, TagChange
 from wecom_app.services.upsert import insert_ignore, upsert
 

@@ -15,6 +15,7 @@ from wecom_app.models.tagging import CUSTOMER_LEVEL
 from wecom_app.prepared import Prepared
 from wecom_app.services.upsert import insert_ignore, upsert
 
+Row = dict[str, Any]
 FACTS = Prepared(
     select(
         Tag.id,

@@ -19,10 +19,9 @@ from wecom_app.models.tagging import CUSTOMER_LEVEL
 from wecom_app.services import cells, customers, history, sequence, successors, tag_units, unit_moves
 from wecom_app.services.history import Act, Kept
 from wecom_app.services.ports import JobQueue
-from wecom_app.services.tag_units import TagFacts, UnitKey, UnitRows
+from wecom_app.services.tag_units import Row, TagFacts, UnitKey, UnitRows
 from wecom_app.services.unit_moves import Move, Narrowing
 
-Row = dict[str, Any]
 OBSERVED = (SourceKind.WECOM, SourceKind.WECOM_LINK)
 """What was found at WeCom is a fact, whether or not we would assign it."""
 EXPIRY = Act("system", reason="到期")

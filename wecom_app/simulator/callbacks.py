@@ -119,8 +119,7 @@ class Callbacks:
         self._ready: deque[Delivery] = deque()
         self._count = 0
         self._seq = 0
-        # Chance that can be repeated, not secrecy, is wanted here.
-        self._random = Random(config.seed)  # noqa: S311
+        self._random = Random(config.seed)  # noqa: S311  repeatable, not secret
         self.records: deque[Delivery] = deque(maxlen=KEPT)
         self._threads: list[threading.Thread] = []
         self._stopping = False

@@ -49,8 +49,7 @@ class CallbackCipher:
     def sign(self, timestamp: str, nonce: str, sealed: str) -> str:
         """Return `msg_signature`: SHA-1 over the four values in sorted order."""
         joined = "".join(sorted((self._token, timestamp, nonce, sealed)))
-        # SHA-1 is what WeCom's protocol demands.
-        return hashlib.sha1(joined.encode()).hexdigest()  # noqa: S324
+        return hashlib.sha1(joined.encode()).hexdigest()  # noqa: S324  WeCom's protocol demands SHA-1
 
     def _cipher(self) -> Cipher[modes.CBC]:
         return Cipher(algorithms.AES(self._key), modes.CBC(self._key[:16]))

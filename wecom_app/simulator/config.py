@@ -23,9 +23,8 @@ class SimulatorConfig:
     corp_id: str = "ww5ca1ab1e0ddba11"
     corp_name: str = "示例公司"
     agent_id: int = 1000002
-    # Known to everybody on purpose: they open nothing but this simulator.
-    secret: str = "simulator-secret-for-demo-and-tests-only-00"  # noqa: S105
-    callback_token: str = "SimulatorCallbackToken"  # noqa: S105
+    secret: str = "simulator-secret-for-demo-and-tests-only-00"  # noqa: S105  opens this simulator only
+    callback_token: str = "SimulatorCallbackToken"  # noqa: S105  opens this simulator only
     callback_aes_key: str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFE"
     callback_url: str | None = None
     base_url: str = "http://127.0.0.1:8001"

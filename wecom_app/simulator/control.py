@@ -161,8 +161,7 @@ def _signature(context: Context, body: Json) -> Json:
         f"jsapi_ticket={ticket}&noncestr={body.get('noncestr')}"
         f"&timestamp={body.get('timestamp')}&url={str(body.get('url')).split('#', 1)[0]}"
     )
-    # SHA-1 is what WeCom's protocol demands.
-    expected = hashlib.sha1(text.encode()).hexdigest()  # noqa: S324
+    expected = hashlib.sha1(text.encode()).hexdigest()  # noqa: S324  WeCom's protocol demands SHA-1
     return {"ok": expected == body.get("signature")}
 
 

@@ -225,8 +225,7 @@ class Faults:
 
     def _activate(self, rule: FaultRule) -> Active:
         until = None if rule.for_s is None else self._clock.monotonic() + rule.for_s
-        # Chance that can be repeated, not secrecy, is wanted here.
-        return Active(rule, Random(rule.seed), until, rule.times)  # noqa: S311
+        return Active(rule, Random(rule.seed), until, rule.times)  # noqa: S311  repeatable, not secret
 
     def _drop_finished(self) -> None:
         now = self._clock.monotonic()

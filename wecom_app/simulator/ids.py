@@ -23,8 +23,7 @@ class Ids:
     """Maker of identifiers; call it under the world's lock."""
 
     def __init__(self, seed: int) -> None:
-        # The identifiers must repeat from run to run; nothing here is a secret.
-        self._random = Random(seed)  # noqa: S311
+        self._random = Random(seed)  # noqa: S311  repeatable, not secret
         self._number = 0
 
     def letters(self, length: int) -> str:

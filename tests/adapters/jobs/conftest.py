@@ -26,7 +26,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _is_cluster_on_sqlite(item: pytest.Item) -> bool:
     in_cluster_file = item.path.parent == HERE and item.path.name.startswith("test_jobs_cluster")
-    return in_cluster_file and item.callspec.params.get("backend") == "sqlite"  # type: ignore[attr-defined]
+    return in_cluster_file and item.callspec.params.get("backend") == "sqlite"
 
 
 class MakeQueue(Protocol):

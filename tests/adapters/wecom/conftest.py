@@ -55,7 +55,7 @@ def make_gateway(database: Database, clock: ManualClock) -> MakeGateway:
         metrics: Metrics | None = None,
     ) -> Gateway:
         session = requests.Session()
-        session.mount(settings.api_base_url, WsgiAdapter(application))  # type: ignore[arg-type]
+        session.mount(settings.api_base_url, WsgiAdapter(application))
         own = own_clock or clock
         return Gateway(settings, secret_key, database, own, metrics or Metrics(), session=session, limits=limits)
 

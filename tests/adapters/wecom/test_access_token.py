@@ -331,7 +331,7 @@ def test_threads_that_waited_for_an_unreachable_gettoken_share_its_failure(
     ],
 )
 def test_an_odd_token_answer_is_unavailable(scripted: Gateway, far_side: FarSide, answer: object) -> None:
-    far_side.answer("gettoken", answer)  # type: ignore[arg-type]
+    far_side.answer("gettoken", answer)
     with pytest.raises(WeComUnavailable):
         scripted.list_follow_userids()
 

@@ -89,7 +89,7 @@ def test_a_database_that_cannot_be_written_fails_no_call(
         def write(self, *, urgent: bool = False) -> AbstractContextManager[object]:
             raise Unavailable
 
-    log = CallLog(Full(), clock, Metrics())  # type: ignore[arg-type]
+    log = CallLog(Full(), clock, Metrics())
     log.add(LIST, log.start(), Outcome.OK, 0)
     clock.advance(2)
     log.flush_if_due()

@@ -128,7 +128,7 @@ def test_many_calls_cost_few_transactions(database: Database, clock: ManualClock
             with database.write(urgent=urgent) as session:
                 yield session
 
-    budget = Budget(Limits(), Counted(), clock)  # type: ignore[arg-type]
+    budget = Budget(Limits(), Counted(), clock)
     assert spent(budget, GET, 5000) == 5000
     assert written <= 35
 
@@ -140,7 +140,7 @@ def test_an_urgent_call_goes_ahead_when_our_own_store_is_stuck(database: Databas
         def write(self, *, urgent: bool = False) -> object:
             raise Unavailable
 
-    budget = Budget(SMALL, Stuck(), clock)  # type: ignore[arg-type]
+    budget = Budget(SMALL, Stuck(), clock)
     budget.spend(WELCOME, urgent=True)
     with pytest.raises(Unavailable):
         budget.spend(GET, urgent=False)

@@ -165,7 +165,7 @@ class Watched:
 
 def test_between_two_beats_a_call_costs_no_transaction(database: Database, clock: ManualClock) -> None:
     watched = Watched(database)
-    shares = Shares(watched, clock)  # type: ignore[arg-type]
+    shares = Shares(watched, clock)
     for _ in range(1000):
         shares.refresh(Group.MARK)
         clock.advance(BEAT_S / 500)
@@ -174,7 +174,7 @@ def test_between_two_beats_a_call_costs_no_transaction(database: Database, clock
 
 def test_a_stuck_store_leaves_the_share_as_it_was(database: Database, clock: ManualClock) -> None:
     watched = Watched(database)
-    shares = Shares(watched, clock)  # type: ignore[arg-type]
+    shares = Shares(watched, clock)
     Shares(database, clock).refresh(Group.MARK)
     for _ in range(2):
         shares.refresh(Group.MARK)
@@ -197,7 +197,7 @@ def test_the_first_calls_of_all_threads_wait_until_the_share_is_known(database: 
             with super().write(urgent=urgent) as session:
                 yield session
 
-    shares = Shares(Slow(database), clock)  # type: ignore[arg-type]
+    shares = Shares(Slow(database), clock)
 
     def own(_: int) -> int:
         shares.refresh(Group.MARK)

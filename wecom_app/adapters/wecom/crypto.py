@@ -68,8 +68,7 @@ def _given_signature(query: CallbackQuery) -> bytes:
 def _sign(token: str, timestamp: str, nonce: str, encrypted: str) -> bytes:
     joined = "".join(sorted((token, timestamp, nonce, encrypted)))
     try:
-        # SHA-1 is what WeCom's protocol demands.
-        return hashlib.sha1(joined.encode()).hexdigest().encode()  # noqa: S324
+        return hashlib.sha1(joined.encode()).hexdigest().encode()  # noqa: S324  WeCom's protocol demands SHA-1
     except UnicodeEncodeError:
         raise CallbackRejected("encoding") from None
 

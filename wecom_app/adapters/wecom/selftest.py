@@ -113,8 +113,7 @@ class DirectProbe:
         sealed = _seal(text.encode(), key.aes_key, self._settings.corp_id.encode())
         timestamp, nonce = str(int(self._clock.now().timestamp())), secrets.token_hex(8)
         joined = "".join(sorted((key.token, timestamp, nonce, sealed)))
-        # SHA-1 is what WeCom's protocol demands.
-        signature = hashlib.sha1(joined.encode()).hexdigest()  # noqa: S324
+        signature = hashlib.sha1(joined.encode()).hexdigest()  # noqa: S324  WeCom's protocol demands SHA-1
         return {"msg_signature": signature, "timestamp": timestamp, "nonce": nonce, "echostr": sealed}
 
 
