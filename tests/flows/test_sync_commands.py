@@ -56,6 +56,17 @@ def test_commands_that_make_no_sense_say_why(company: Company, terminal: Termina
     assert terminal.json(sync_group, "status", run_id, "--follow")["state"] == "done"
 
 
+def test_tags_that_the_library_has_not_taken_in_are_told_with_the_reason(company: Company, terminal: Terminal) -> None:
+    assert "都在标签库里" in terminal(sync_group, "unlinked").stdout
+    company.make_tags("金卡", group="等级", mirror="none")
+    company.simulator.act("admin", "group_create", group="等级", names=["金卡", "银卡"])
+    company.settle()
+
+    assert "2 个标签没有收进标签库" in terminal(sync_group, "status").stdout
+    assert terminal(sync_group, "unlinked").stdout.count("只在本系统") == 2
+    assert [tag["name"] for tag in terminal.json(sync_group, "unlinked")["items"]] == ["金卡", "银卡"]
+
+
 def test_push_sends_on_what_still_waits(company: Company, terminal: Terminal) -> None:
     keys = company.make_tags("护肤")
     external_userid = known_customer(company)

@@ -172,3 +172,18 @@ def test_source_tags_are_counted_given_and_taken_back(company: Company) -> None:
     send(admin, f"{run}/undo")
     company.settle_later(30)
     assert company.tags_there(customer) == set()
+
+
+def test_tags_that_wecom_has_and_the_library_has_not_are_listed_with_what_to_do(company: Company) -> None:
+    admin = local_admin(company)
+    assert "没有落下的标签" in text(admin, "/unlinked")
+    company.make_tags("金卡", group="等级", mirror="none")
+    company.simulator.act("admin", "group_create", group="等级", names=["金卡", "<b>银卡</b>"])
+    company.settle()
+    assert "有 2 个标签没有收进标签库" in text(admin)
+    page = text(admin, "/unlinked")
+    assert "&lt;b&gt;银卡" in page
+    assert "改为同步后，两边就接上" in page
+    (group,) = company.get("/tag-groups")["items"]
+    assert f"/admin/tags/groups/{group['key']}" in page
+    assert "/admin/tags/groups" not in text(member(company, "zhang", Role.OPS), "/unlinked")

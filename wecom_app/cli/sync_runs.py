@@ -1,4 +1,4 @@
-"""`sync pull|push|status|approve|reject|stop|resume|undo`: full pulls from a terminal, beside a running system.
+"""`sync` and its commands: full pulls steered from a terminal, beside a running system, and what they left to settle.
 
 They only ask: `serve` or `worker` does the work, and `--follow` shows how far it is.
 """
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 import click
 from sqlalchemy.orm import Session
@@ -17,17 +18,22 @@ from wecom_app.cli.tables import echo_json, echo_table, moment
 from wecom_app.config import Settings
 from wecom_app.domain.durations import span_words
 from wecom_app.models import SyncRun
-from wecom_app.services import revival, runs, source_backfill, source_preview
+from wecom_app.services import library_unlinked, revival, runs, source_backfill, source_preview
+from wecom_app.services.library_unlinked import Unlinked
 from wecom_app.services.revival import Revived
 from wecom_app.services.run_words import COUNT_WORDS, GUARD_WORDS, ITEM_WORDS, KIND_WORDS, PHASE_WORDS, STATE_WORDS
-from wecom_app.services.runs import RunView
+from wecom_app.services.runs import ItemView, RunView
 from wecom_app.services.runtime import Store
 from wecom_app.web.api.schemas import Page
-from wecom_app.web.api.schemas_sync import RunItemOut, RunOut
-from wecom_app.web.api.sync_runs import item_out, run_out, sources_out
+from wecom_app.web.api.schemas_sync import RunItemOut, RunOut, UnlinkedTagOut
+from wecom_app.web.api.sync_runs import item_out, run_out, sources_out, unlinked_out
 
 BY = "命令行"
 POLL_S = 1.0
+LINES = 500
+"""Of a list read in one transaction."""
+
+Line = TypeVar("Line", ItemView, Unlinked)
 
 as_json = click.option("--json", "as_json", is_flag=True, help="输出 JSON，字段与接口相同。")
 follow = click.option("--follow", is_flag=True, help="显示进度，直到结束或等待确认。")
@@ -94,6 +100,25 @@ def status(settings: Settings, store: Store, run_id: int | None, items: bool, fo
         _show(settings, store, run_id, as_json)
 
 
+@click.command("unlinked")
+@as_json
+@with_store
+def unlinked(settings: Settings, store: Store, as_json: bool) -> None:
+    """企业微信里有、标签库没有收进来的标签，和各自的原因。"""
+    found = _read_all(store, library_unlinked.list_page)
+    if as_json:
+        echo_json(Page[UnlinkedTagOut](items=[unlinked_out(tag) for tag in found], next_cursor=None))
+        return
+    if not found:
+        click.echo("企业微信的标签都在标签库里")
+        return
+    rows = [
+        (tag.group, tag.name, moment(tag.seen_at, settings.time_zone), library_unlinked.OBSTACLE_WORDS[tag.obstacle])
+        for tag in found
+    ]
+    echo_table(("标签组", "标签", "发现", "原因"), rows)
+
+
 @dataclass(frozen=True)
 class Steering:
     """A command that steers one run; `act` is what it does in the transaction."""
@@ -144,7 +169,14 @@ def _command(steering: Steering) -> click.Command:
     return click.command(steering.name, help=steering.words)(one_run(follow(shown) if steering.goes_on else shown))
 
 
-COMMANDS: tuple[click.Command, ...] = (pull, backfill, push, status, *(_command(steering) for steering in STEERING))
+COMMANDS: tuple[click.Command, ...] = (
+    pull,
+    backfill,
+    push,
+    status,
+    unlinked,
+    *(_command(steering) for steering in STEERING),
+)
 
 
 def _show_sources(store: Store, as_json: bool) -> None:
@@ -233,9 +265,12 @@ def _progress(found: RunView) -> str:
 def _show_recent(settings: Settings, store: Store, as_json: bool) -> None:
     with store.read() as session:
         found = runs.list_runs(session, store.clock.now(), limit=10)
+        outside = library_unlinked.count(session)
     if as_json:
         echo_json(Page[RunOut](items=[run_out(view) for view in found], next_cursor=None))
         return
+    if outside:
+        click.echo(f"企业微信里有 {outside} 个标签没有收进标签库：wecom-app sync unlinked")
     if not found:
         click.echo("还没有同步过：用 wecom-app sync pull 开始第一次")
         return
@@ -256,17 +291,22 @@ def _show_recent(settings: Settings, store: Store, as_json: bool) -> None:
 
 
 def _show_items(store: Store, run_id: int, as_json: bool) -> None:
-    after: int | None = None
-    items: list[RunItemOut] = []
-    while True:
-        with store.read() as session:
-            found = runs.list_items(session, run_id, after_id=after, limit=500)
-        items += [item_out(view) for view in found]
-        if len(found) < 500:
-            break
-        after = found[-1].id
+    found = _read_all(store, lambda session, **page: runs.list_items(session, run_id, **page))
+    items = [item_out(view) for view in found]
     if as_json:
         echo_json(Page[RunItemOut](items=items, next_cursor=None))
         return
     rows = [(ITEM_WORDS[item.kind], item.subject, item.state, str(item.detail)) for item in items]
     echo_table(("类别", "对象", "状态", "详情"), rows)
+
+
+def _read_all(store: Store, page: Callable[..., list[Line]]) -> list[Line]:
+    """Read a list page by page, each in a transaction of its own."""
+    found, after = list[Line](), None
+    while True:
+        with store.read() as session:
+            part = page(session, after_id=after, limit=LINES)
+        found += part
+        if len(part) < LINES:
+            return found
+        after = part[-1].id

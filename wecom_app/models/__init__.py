@@ -30,7 +30,7 @@ from wecom_app.models.channel import (
 from wecom_app.models.content import ContentEvent, ContentItem, ContentRevision
 from wecom_app.models.customer import Customer, Department, DepartmentMember, Relation, Staff
 from wecom_app.models.inbox import InboxEvent
-from wecom_app.models.library import LibraryChange, LibraryChangeItem, LibraryImport
+from wecom_app.models.library import LibraryChange, LibraryChangeItem, LibraryImport, UnlinkedTag
 from wecom_app.models.media import Media, MediaPiece
 from wecom_app.models.profile import FollowUp, ProfileField, ProfileValue, RemarkEdit
 from wecom_app.models.queue import Job
@@ -99,6 +99,7 @@ __all__ = [
     "TagEvent",
     "TagGroup",
     "TagOperation",
+    "UnlinkedTag",
     "WeComToken",
     "WebSession",
     "Welcome",

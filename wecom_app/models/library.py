@@ -1,4 +1,4 @@
-"""Changes of the tag library that reach every customer with a tag: what was decided, how far it is, what it did."""
+"""Changes and imports of the tag library, how far each is and what it did; tags of WeCom that it has not taken in."""
 
 from datetime import datetime
 from typing import Any
@@ -93,3 +93,17 @@ class LibraryImport(Base):
     """Keys of tags that it made and whose replacement is still to be named."""
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+
+
+class UnlinkedTag(Base):
+    """A tag that WeCom has and no tag here is linked with; why is told from how the library stands when it is read."""
+
+    __tablename__ = "unlinked_tag"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    wecom_tag_id: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(64))
+    wecom_group_id: Mapped[str] = mapped_column(String(64))
+    group_name: Mapped[str] = mapped_column(String(64))
+    seen_at: Mapped[datetime]
+    """When it was first met."""

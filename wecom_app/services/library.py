@@ -17,6 +17,7 @@ from wecom_app.services import (
     library_burial,
     library_limits,
     library_merge,
+    library_unlinked,
     look_units,
     run_items,
     runs,
@@ -47,6 +48,7 @@ def pull(runtime: Runtime, _args: JobArgs) -> None:
     if absent:
         confirm(runtime, frozenset(absent))
     take(runtime, listing)
+    _note_unlinked(runtime, listing)
     with runtime.write() as session:
         library_limits.free(session, runtime.queue, runtime.settings.wecom_tag_limit, listing.tags)
 
@@ -67,6 +69,16 @@ def take(runtime: Runtime, listing: Listing) -> None:
         with runtime.write() as session:
             for group in part:
                 ask(session, given, library_merge.take_tags(session, given, group, listing.seq))
+
+
+def _note_unlinked(runtime: Runtime, listing: Listing) -> None:
+    """Keep the list of tags that stay outside. One that the list does not name is off it once WeCom says it is gone."""
+    with runtime.read() as session:
+        found = library_unlinked.compare(session, listing)
+    gone = set(found.unlisted) - _alive(runtime, found.unlisted)
+    if found.rows or found.settled or gone:
+        with runtime.write() as session:
+            library_unlinked.note(session, found, gone, runtime.clock.now())
 
 
 def ask(session: Session, given: Context, told: Sequence[Entry]) -> None:

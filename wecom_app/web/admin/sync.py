@@ -13,6 +13,7 @@ from wecom_app.models import SyncRun
 from wecom_app.services import (
     audit,
     library,
+    library_unlinked,
     revival,
     run_history,
     run_lines,
@@ -43,6 +44,7 @@ def register(blueprint: Blueprint) -> None:
     add("/sync/sources", "sync_sources", sources)
     add("/sync/sources", "sync_sources_start", start_sources, methods=["POST"])
     add("/sync/sources/preview", "sync_sources_preview", preview_sources)
+    add("/sync/unlinked", "sync_unlinked", unlinked)
     add("/sync/push", "sync_push", push, methods=["POST"])
     add("/sync/revive", "sync_revive", revive, methods=["POST"])
     add("/sync/runs/<int:run_id>", "sync_run", one)
@@ -61,6 +63,7 @@ def overview() -> str:
         found = run_history.recent(session, before_id=before, limit=PAGE + 1)
         last = runs.last_pull(session, now)
         failures = revival.failures(session)
+        outside = library_unlinked.count(session)
         people = run_history.names_of(session, [run.asked_by for run in found])
     return render_template(
         "admin/sync/overview.html",
@@ -68,6 +71,7 @@ def overview() -> str:
         found=found[:PAGE],
         last=last,
         failures=failures,
+        outside=outside,
         people=people,
         waiting=traffic.look(runtime()),
         first=url_for("admin.sync") if before else None,
@@ -126,6 +130,24 @@ def revive() -> Response:
         audit.record(session, current_viewer(), "sync.revive", "sync:failures", details, now=runtime().clock.now())
     notice = "none_failed" if not done.cells else "revived" if done.next_cursor is None else "revived_some"
     return notices.back_to("admin.sync", f"sync.{notice}")
+
+
+@signed_in(*READ)
+def unlinked() -> str:
+    """Tags that WeCom has and the library has not taken in, and why."""
+    after = paging.row_id(request.args.get("after", "")[:20])
+    with runtime().read() as session:
+        found = library_unlinked.list_page(session, after_id=after, limit=LINES + 1)
+        total = library_unlinked.count(session)
+    return render_template(
+        "admin/sync/unlinked.html",
+        found=found[:LINES],
+        total=total,
+        words=library_unlinked.OBSTACLE_WORDS,
+        first=url_for("admin.sync_unlinked") if after else None,
+        next=url_for("admin.sync_unlinked", after=found[LINES - 1].id) if len(found) > LINES else None,
+        sees_library=current_viewer().may(Role.ADMIN, Role.AUDITOR),
+    )
 
 
 @signed_in(*READ)

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from wecom_app.services.library_unlinked import Obstacle
 from wecom_app.web.api.schemas import Given, Moment, PageQuery, StateQuery
 from wecom_app.web.api.schemas_repair import NO_NUL, Cursor
 
@@ -208,3 +209,21 @@ class DriftReportOut(DriftOut):
     run_id: int | None
     finished_at: Moment | None
     items: list[RunItemOut]
+
+
+class UnlinkedTagOut(BaseModel):
+    """A tag that WeCom has and the library has not taken in; marks of it are not seen here.
+
+    `obstacle` says what keeps it out: not_mirrored (our group of its group's name stands here alone), group_name (that
+    group is linked with another group of WeCom's), tag_name (another tag of the group bears the name), deletion (that
+    tag is deleted at WeCom and `run_id` waits for a yes) or none (it comes in when the library is next read).
+    `holder_key` is the key of the group or tag in the way.
+    """
+
+    wecom_tag_id: str
+    name: str
+    group: str
+    obstacle: Obstacle
+    holder_key: str | None
+    run_id: int | None
+    seen_at: Moment

@@ -1,4 +1,4 @@
-"""`/api/v1/sync/runs`, `/sync/sources` and `/sync/drift`: runs of sync started, watched, approved and undone."""
+"""`/api/v1/sync/runs`, `/sync/sources`, `/sync/drift` and `/sync/unlinked`: runs of sync, what they find."""
 
 from collections.abc import Callable
 
@@ -6,14 +6,23 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from wecom_app.models import SyncRun
-from wecom_app.services import runs, source_backfill, source_preview
+from wecom_app.services import library_unlinked, runs, source_backfill, source_preview
 from wecom_app.services.accounts import KeyScope
+from wecom_app.services.library_unlinked import Unlinked
 from wecom_app.services.runs import ItemView, RunView
 from wecom_app.services.source_preview import Preview
 from wecom_app.web.api.endpoint import Call, Endpoint
 from wecom_app.web.api.paging import check_state, page_of
-from wecom_app.web.api.schemas import Page, StateQuery
-from wecom_app.web.api.schemas_sync import DriftReportOut, ItemsQuery, RunIn, RunItemOut, RunOut, SourcesOut
+from wecom_app.web.api.schemas import Page, PageQuery, StateQuery
+from wecom_app.web.api.schemas_sync import (
+    DriftReportOut,
+    ItemsQuery,
+    RunIn,
+    RunItemOut,
+    RunOut,
+    SourcesOut,
+    UnlinkedTagOut,
+)
 
 SAMPLES = 20
 
@@ -82,6 +91,13 @@ def get_drift(call: Call) -> BaseModel:
     return DriftReportOut(**last.drift, run_id=last.id, finished_at=last.finished_at, items=items)
 
 
+def list_unlinked(call: Call) -> BaseModel:
+    query: PageQuery = call.query
+    with call.runtime.read() as session:
+        found = library_unlinked.list_page(session, after_id=query.cursor, limit=query.limit + 1)
+    return Page[UnlinkedTagOut](**page_of(found, query.limit, lambda tag: tag.id, unlinked_out))
+
+
 def preview_sources(call: Call) -> BaseModel:
     with call.runtime.read() as session:
         found = source_preview.preview(session, call.runtime.wecom_status)
@@ -103,6 +119,10 @@ def run_out(view: RunView) -> RunOut:
 
 def item_out(view: ItemView) -> RunItemOut:
     return RunItemOut.model_validate(view, from_attributes=True)
+
+
+def unlinked_out(tag: Unlinked) -> UnlinkedTagOut:
+    return UnlinkedTagOut.model_validate(tag, from_attributes=True)
 
 
 def _id(call: Call) -> int:
@@ -168,4 +188,13 @@ ENDPOINTS = (
         status=201,
     ),
     Endpoint("GET", "/sync/drift", KeyScope.READ, "最近一次全量同步发现的两边差异", get_drift, DriftReportOut),
+    Endpoint(
+        "GET",
+        "/sync/unlinked",
+        KeyScope.READ,
+        "企业微信里有、标签库没有收进来的标签，和各自的原因",
+        list_unlinked,
+        Page[UnlinkedTagOut],
+        PageQuery,
+    ),
 )
