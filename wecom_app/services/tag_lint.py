@@ -23,7 +23,9 @@ FEWEST_CUSTOMERS = 100
 LOW, HIGH = 0.01, 0.99
 LEAST_LETTERS = 4
 """Shorter names, such as 一次 and 二次, differ by one letter on purpose."""
-NUMERALS = frozenset("0123456789零一二三四五六七八九十百千万")
+NUMERALS = "0123456789零一二三四五六七八九十百千万"
+STEPS = frozenset(NUMERALS + "高中低大小多少新老男女上下前后早晚长短强弱冷热有无是否已未春夏秋冬东南西北")
+"""Letters that tell values of one scale apart, as in 高频客户 and 低频客户: where one of them differs, it is meant."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def _marks(name: str, slugify: Slugify) -> Iterator[str]:
     if len(plain) < LEAST_LETTERS:
         return
     for place, letter in enumerate(plain):
-        if letter not in NUMERALS:
+        if letter not in STEPS:
             yield f"letter:{plain[:place]}\0{plain[place + 1 :]}"
 
 
