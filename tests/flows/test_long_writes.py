@@ -6,7 +6,9 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.flows.company import Company
+from tests.flows.definitions import call, names_there, open_row, rows, settle_row
 from tests.flows.pulling import abandon, items, pull, view
+from tests.flows.test_mark_failures import edit, known_customer
 from wecom_app.models import SyncRunItem, Tag, TagOperation
 from wecom_app.services import library_burial, operation_voiding, run_items, runs
 from wecom_app.services.runtime import SimulatedCrash
@@ -108,6 +110,104 @@ def test_an_approved_burial_goes_on_after_a_crash_between_two_parts(company: Com
 
     assert view(company, run.id).counts == {"buried": 24, "kept": 0}
     assert view(company, run.id).state == "done"
+
+
+ONE_ROW = [("deletion", "group", "兴趣", ("兴趣",), (), None)]
+
+
+def deleted_group_to_be_buried(company: Company, monkeypatch: Any) -> str:
+    """A group deleted in WeCom whose approved burial has stopped between two parts; return one of two who have tags."""
+    monkeypatch.setattr(library_burial, "PART", 10)
+    keys = company.make_tags(*[f"标签{number}" for number in range(24)])
+    first, second = known_customer(company), known_customer(company)
+    edit(company, first, add=[keys[0], keys[23]])
+    edit(company, second, add=[keys[0]])
+    company.settle_later(30)
+    company.simulator.faults.put({"callbacks": {"hold": True}})
+    company.simulator.act("admin", "group_delete", group="兴趣")
+    company.simulator.faults.put({})
+    company.settle()
+    with company.runtime.write() as session:
+        (run,) = runs.list_runs(session, company.clock.now(), state="held")
+        runs.approve(session, company.runtime.queue, run.id, "admin")
+    company.crash_hook = Nth("library.before_burial", 2)
+    with pytest.raises(SimulatedCrash):
+        company.settle()
+    company.crash_hook = None
+    return first
+
+
+class Nth:
+    """Stops the process at a crash point that is met the nth time."""
+
+    def __init__(self, name: str, number: int) -> None:
+        self.name, self.left = name, number
+
+    def __call__(self, name: str) -> None:
+        self.left -= name == self.name
+        if self.left == 0:
+            raise SimulatedCrash(name)
+
+
+def gone(company: Company) -> int:
+    with company.runtime.read() as session:
+        return session.execute(select(func.count()).where(Tag.gone_at.is_not(None))).scalar_one()
+
+
+def uses(company: Company) -> list[str]:
+    """Return what relies on what was deleted, of every row about the library."""
+    return [use for row in company.get("/sync/conflicts?subject=library")["items"] for use in row["uses"]]
+
+
+def test_a_large_group_is_buried_in_parts_and_told_of_in_one_row_however_often_it_stops(
+    company: Company, monkeypatch: Any
+) -> None:
+    deleted_group_to_be_buried(company, monkeypatch)
+    assert (gone(company), rows(company), uses(company)) == (10, ONE_ROW, ["2 位客户"])
+
+    company.restart()
+    company.crash_hook = Nth("library.before_burial", 2)
+    with pytest.raises(SimulatedCrash):
+        company.settle_later(900, step=60)
+    assert (gone(company), rows(company), uses(company)) == (20, ONE_ROW, ["2 位客户"])
+
+    company.crash_hook = None
+    company.restart()
+    company.settle_later(900, step=60)
+    assert (gone(company), rows(company), uses(company)) == (24, ONE_ROW, ["2 位客户"])
+
+
+@pytest.mark.parametrize(("keep", "back"), [("ours", 24), ("theirs", 0)])
+def test_a_word_on_a_large_group_that_is_said_between_its_parts_holds_for_all_of_it(
+    company: Company, monkeypatch: Any, keep: str, back: int
+) -> None:
+    customer = deleted_group_to_be_buried(company, monkeypatch)
+
+    settle_row(company, open_row(company), keep)
+    company.restart()
+    company.settle_later(900, step=60)
+
+    assert len(names_there(company)) == back
+    assert company.tags_there(customer) - {"来源未识别"} == ({"标签0", "标签23"} if back else set())
+    assert [row[-1] for row in rows(company)] == [keep]
+
+
+def test_a_group_made_anew_and_deleted_again_is_told_of_again(company: Company, monkeypatch: Any) -> None:
+    deleted_group_to_be_buried(company, monkeypatch)
+    company.restart()
+    company.settle_later(900, step=60)
+    settle_row(company, open_row(company), "ours")
+    company.settle_later(60)
+    assert len(names_there(company)) == 24
+
+    company.simulator.act("admin", "group_delete", group="兴趣")
+    company.settle()
+    (held,) = company.get("/sync/runs?state=held")["items"]
+    call(company, "POST", f"/sync/runs/{held['id']}/approve")
+    company.settle_later(60)
+
+    assert [row[-1] for row in rows(company)] == ["ours", None]
+    assert uses(company) == ["2 位客户", "2 位客户"]
 
 
 def test_a_long_list_is_rejected_page_by_page(company: Company, monkeypatch: Any) -> None:

@@ -1,6 +1,6 @@
 """The sync of the tag library broken on purpose; each mutant names the pinned history that must fail under it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from wecom_app.services import (
     library_telling,
     runs,
 )
+from wecom_app.services.library_burial import Part
 
 Break = Callable[[pytest.MonkeyPatch], None]
 
@@ -55,9 +56,10 @@ def last_name_wins(patch: pytest.MonkeyPatch) -> None:
 def names_across_groups(patch: pytest.MonkeyPatch) -> None:
     bury = library_burial.bury
 
-    def broken(session: Any, given: Any, tag_ids: Sequence[int]) -> None:
-        names = {session.get_one(Tag, tag_id).name for tag_id in tag_ids}
-        bury(session, given, [tag.id for tag in session.query(Tag).filter(Tag.name.in_(names))])
+    def broken(session: Any, given: Any, part: Part) -> None:
+        names = {session.get_one(Tag, tag_id).name for tag_id in part}
+        alike = tuple(tag.id for tag in session.query(Tag).filter(Tag.name.in_(names)))
+        bury(session, given, replace(part, tag_ids=alike))
 
     patch.setattr(library_burial, "bury", broken)
 
@@ -65,9 +67,9 @@ def names_across_groups(patch: pytest.MonkeyPatch) -> None:
 def deleted_is_made_again(patch: pytest.MonkeyPatch) -> None:
     bury = library_burial.bury
 
-    def broken(session: Any, given: Any, tag_ids: Sequence[int]) -> None:
-        bury(session, given, tag_ids)
-        for tag_id in tag_ids:
+    def broken(session: Any, given: Any, part: Part) -> None:
+        bury(session, given, part)
+        for tag_id in part:
             tag = session.get_one(Tag, tag_id)
             tag.gone_at = tag.wecom_tag_id = tag.base_name = tag.base_order = None
 

@@ -3,7 +3,7 @@
 Noted by `library_merge` and `library_deletions`; a person's word on them comes through `conflicts.settle`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,8 @@ Definition = Tag | TagGroup
 USE_WORDS = {"channel": "渠道活码", "content": "内容", "bot": "机器人"}
 NUMBERS = "numbers"
 """Key in a row's `theirs`: where WeCom puts each tag of a group."""
+COMING = "coming"
+"""Key in a row's `ours`: tags of a deleted group that it tells of, and that are buried after it was written."""
 SIDES = {
     Dispute.NAME: ("name", "base_name", "sent_name"),
     Dispute.ORDER: ("position", "base_order", "sent_order"),
@@ -45,17 +47,19 @@ def note(
     now: datetime,
     uses: Sequence[str] = (),
     numbers: Mapping[int, int] | None = None,
+    coming: Sequence[int] = (),
 ) -> None:
     """Write a disagreement down; without `resolution` it waits for a person, once however often it is seen.
 
-    Of an order it holds names, and the `numbers` that WeCom shows, by tag.
+    Of an order it holds names, and the `numbers` that WeCom shows, by tag; of a group's deletion the tags `coming`.
     """
     row = open_row(session, one, kind)
     if row is None:
         row = SyncConflict(kind=kind.value, created_at=now)
         row.group_id, row.tag_id = (one.id, None) if isinstance(one, TagGroup) else (None, one.id)
         session.add(row)
-    row.ours = {"value": ours, **({"uses": list(uses)} if uses else {})}
+    lists = {"uses": list(uses), COMING: list(coming)}
+    row.ours = {"value": ours, **{name: values for name, values in lists.items() if values}}
     shown = {} if numbers is None else {NUMBERS: {str(tag_id): number for tag_id, number in numbers.items()}}
     row.theirs = {"value": theirs, **shown}
     row.state = "open" if resolution is None else "settled"
@@ -79,6 +83,27 @@ def close_of_tags(session: Session, tag_ids: Sequence[int], now: datetime) -> No
     )
     for row in session.scalars(query):
         row.state, row.resolution, row.settled_at = "settled", "same", now
+
+
+def rows_that_announce(session: Session, group_ids: Sequence[int]) -> list[SyncConflict]:
+    """Return the rows on these groups' deletion that tell of tags not buried yet, whatever a person has said."""
+    query = select(SyncConflict).where(SyncConflict.kind == Dispute.DELETION, SyncConflict.group_id.in_(group_ids))
+    return [row for row in session.scalars(query) if announced_in(row)]
+
+
+def announced_in(row: SyncConflict) -> Sequence[int]:
+    """Return the tags that it tells of and that are not buried yet."""
+    found: Sequence[int] = row.ours.get(COMING, ())
+    return found
+
+
+def strike_off(row: SyncConflict, tag_ids: Collection[int]) -> set[int]:
+    """Note that tags are buried; return those that it told of."""
+    announced = announced_in(row)
+    left = [tag_id for tag_id in announced if tag_id not in tag_ids]
+    rest = {name: value for name, value in row.ours.items() if name != COMING}
+    row.ours = {**rest, COMING: left} if left else rest
+    return set(announced) - set(left)
 
 
 def values_of(conflict: SyncConflict) -> tuple[tuple[str, ...], tuple[str, ...]]:
