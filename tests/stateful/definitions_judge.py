@@ -310,7 +310,7 @@ class DefinitionsJudge:
         make_pass()
         assert not [call for call in calls if call.api in WRITES], list(calls)
         after = [self.corp.rows(query) for query in EVERYTHING]
-        moved = [sorted(set(now) ^ set(then)) for then, now in zip(before, after, strict=True)]
+        moved = [sorted(set(now) ^ set(then), key=repr) for then, now in zip(before, after, strict=True)]
         assert after == before, f"moved at rest: {moved}"
 
     # Looking.

@@ -1,5 +1,6 @@
 """The state machine of the tag library: any course of edits on both sides, faults, callbacks and crashes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import strategies as st
@@ -55,6 +56,9 @@ class TwoWayDefinitions(CourseMachine):
     @property
     def heading(self) -> str:
         return "definitions"
+
+    def judged(self) -> Mapping[str, int]:
+        return {"acts": self.life.judge.acts}
 
     @initialize(
         echo=st.booleans(),

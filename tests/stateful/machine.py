@@ -1,5 +1,6 @@
 """The state machine: any course of acts, faults, callbacks and crashes, on the real code."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import strategies as st
@@ -94,6 +95,9 @@ class TwoWaySync(CourseMachine):
     @property
     def heading(self) -> str:
         return f"met={self.met}"
+
+    def judged(self) -> Mapping[str, int]:
+        return self.life.ledger.counts
 
     @initialize(
         met=st.sampled_from([True, True, True, False]),

@@ -1,8 +1,8 @@
 """The long run of two-way sync: `make sync-soak` plays histories seed by seed, and goes on where it was stopped.
 
-SYNC_SOAK_EXAMPLES says how many in all (5,000), SYNC_SOAK_STEPS how long each is (30), SYNC_SOAK_WORKERS how many
-processes play (1). Finished seeds stand in SYNC_SOAK_STATE (`var/sync-soak.json`), which this process alone writes; a
-changed program begins anew.
+SYNC_SOAK_EXAMPLES says how many of marks (5,000), SYNC_SOAK_DEFINITIONS how many of names, orders and groups (a fifth
+of that), SYNC_SOAK_STEPS how long each is (30), SYNC_SOAK_WORKERS how many processes play (1). Finished seeds stand in
+SYNC_SOAK_STATE (`var/sync-soak.json`), which this process alone writes; a changed program begins anew.
 """
 
 import hashlib
@@ -14,21 +14,25 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, Self
 
 import structlog
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.stateful.course_machine import CourseMachine
+from tests.stateful.definitions_machine import TwoWayDefinitions
 from tests.stateful.machine import TwoWaySync
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES_A_SEED = 50
+MACHINES: Mapping[str, type[CourseMachine]] = {"marks": TwoWaySync, "definitions": TwoWayDefinitions}
+"""What is played, by the word that the figure has for it."""
 SOURCES = (
     "wecom_app/adapters",
     "wecom_app/bootstrap.py",
@@ -54,8 +58,9 @@ SOURCES = (
 
 @dataclass(frozen=True)
 class Result:
-    """What the histories of one seed came to."""
+    """What the histories of one seed of one machine came to."""
 
+    machine: str
     number: int
     played: int
     judged: Mapping[str, int]
@@ -64,14 +69,11 @@ class Result:
 
 
 @dataclass
-class Done:
-    """What has been played of one program; `seconds` is the time that somebody waited for it."""
+class Part:
+    """What has been played of one machine."""
 
-    program: str
-    steps: int
     seeds: list[int] = field(default_factory=list)
     played: int = 0
-    seconds: float = 0
     judged: dict[str, int] = field(default_factory=dict)
 
     def add(self, result: Result) -> None:
@@ -80,16 +82,22 @@ class Done:
         self.judged = dict(Counter(self.judged) + Counter(result.judged))
 
 
-class Counted(TwoWaySync):
-    """The same machine, which adds up what was judged."""
+@dataclass
+class Done:
+    """What has been played of one program; `seconds` is the time that somebody waited for it."""
 
-    judged: ClassVar[Counter[str]] = Counter()
-    played: ClassVar[int] = 0
+    program: str
+    steps: int
+    seconds: float = 0
+    parts: dict[str, Part] = field(default_factory=lambda: {name: Part() for name in MACHINES})
 
-    def teardown(self) -> None:
-        super().teardown()
-        Counted.played += 1
-        Counted.judged.update(self.life.ledger.counts)
+    @classmethod
+    def kept(cls, parts: Mapping[str, Mapping[str, Any]], **kept: Any) -> Self:
+        """Return what `asdict` made a document of."""
+        return cls(**kept, parts={name: Part(**part) for name, part in parts.items()})
+
+    def add(self, result: Result) -> None:
+        self.parts[result.machine].add(result)
 
 
 def program() -> str:
@@ -103,13 +111,12 @@ def program() -> str:
     return digest.hexdigest()[:16]
 
 
-def play(number: int, steps: int) -> Result:
+def play(machine: str, number: int, steps: int) -> Result:
     """Play the histories of one seed; what the judge finds comes back as text, since not every error can travel."""
-    Counted.judged, Counted.played = Counter(), 0
-    machine = seed(number)(type("TwoWaySync", (Counted,), {}))
+    part = Part()
     try:
         run_state_machine_as_test(
-            machine,
+            seed(number)(_counted(MACHINES[machine], part)),
             settings=settings(
                 max_examples=EXAMPLES_A_SEED,
                 stateful_step_count=steps,
@@ -120,27 +127,44 @@ def play(number: int, steps: int) -> Result:
             ),
         )
     except Exception as error:
-        return Result(number, Counted.played, {}, "".join(traceback.format_exception(error)))
-    return Result(number, Counted.played, dict(Counted.judged))
+        return Result(machine, number, part.played, {}, "".join(traceback.format_exception(error)))
+    return Result(machine, number, part.played, part.judged)
+
+
+def _counted(machine: type[CourseMachine], part: Part) -> type[CourseMachine]:
+    """Return the same machine, which adds up what was played and judged."""
+
+    def teardown(self: CourseMachine) -> None:
+        machine.teardown(self)
+        part.played += 1
+        part.judged = dict(Counter(part.judged) + Counter(self.judged()))
+
+    return type(machine.__name__, (machine,), {"teardown": teardown})
 
 
 def main(environ: Mapping[str, str] = os.environ) -> int:
     """Run until the figure is reached; print it. Return 1 where a history broke a promise."""
-    wanted, steps = int(environ.get("SYNC_SOAK_EXAMPLES", 5000)), int(environ.get("SYNC_SOAK_STEPS", 30))
+    wanted, steps = how_many(environ), int(environ.get("SYNC_SOAK_STEPS", 30))
     state = Path(environ.get("SYNC_SOAK_STATE", ROOT / "var" / "sync-soak.json"))
     done = load(state, steps)
     before, began, violation = done.seconds, time.monotonic(), ""
     workers = int(environ.get("SYNC_SOAK_WORKERS", 1))
     with _processes(workers) as pool:
-        numbers = (number for number in count() if number not in done.seeds)
-        under_way = set[Future[Result]]()
-        while under_way or (done.played < wanted and not violation):
-            while not violation and len(under_way) < workers and _are_missing(done, under_way, wanted):
-                under_way.add(pool.submit(play, next(numbers), steps))
-            finished, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-            for result in (future.result() for future in finished):
+        numbers = {
+            name: (number for number in count() if number not in part.seeds) for name, part in done.parts.items()
+        }
+        under_way: dict[Future[Result], str] = {}
+        while True:
+            while not violation and len(under_way) < workers and (name := next_of(done, under_way.values(), wanted)):
+                under_way[pool.submit(play, name, next(numbers[name]), steps)] = name
+            if not under_way:
+                break
+            finished, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in finished:
+                del under_way[future]
+                result = future.result()
                 if result.violation:
-                    violation = violation or f"\nseed {result.number}:\n{result.violation}"
+                    violation = violation or f"\nseed {result.number} of {result.machine}:\n{result.violation}"
                     continue
                 done.add(result)
                 done.seconds = round(before + time.monotonic() - began, 1)
@@ -151,10 +175,30 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
     return 1 if violation else 0
 
 
-def figure(done: Done, wanted: int) -> str:
+def how_many(environ: Mapping[str, str]) -> dict[str, int]:
+    """Return how many histories of each machine are wanted."""
+    marks = int(environ.get("SYNC_SOAK_EXAMPLES", 5000))
+    return {"marks": marks, "definitions": int(environ.get("SYNC_SOAK_DEFINITIONS", marks // 5))}
+
+
+def next_of(done: Done, under_way: Iterable[str], wanted: Mapping[str, int]) -> str | None:
+    """Return the machine that is furthest behind, so that a run that is stopped has played some of each."""
+    begun = {name: done.parts[name].played + EXAMPLES_A_SEED * list(under_way).count(name) for name in wanted}
+    missing = [name for name in wanted if begun[name] < wanted[name]]
+    return min(missing, key=lambda name: begun[name] / wanted[name], default=None)
+
+
+def figure(done: Done, wanted: Mapping[str, int]) -> str:
     """Return the run so far in one line."""
-    judged = ", ".join(f"{name} {number}" for name, number in sorted(done.judged.items()))
-    return f"{done.played} of {wanted} histories of {done.steps} steps, 0 violations, {round(done.seconds)} s; {judged}"
+    played = " and ".join(
+        f"{done.parts[name].played} of {number} histories of {name}" for name, number in wanted.items()
+    )
+    judged = "".join(f"; {name}: {_listed(part.judged)}" for name, part in done.parts.items() if part.judged)
+    return f"{played}, of {done.steps} steps, 0 violations, {round(done.seconds)} s{judged}"
+
+
+def _listed(judged: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in sorted(judged.items()))
 
 
 def load(state: Path, steps: int) -> Done:
@@ -163,7 +207,7 @@ def load(state: Path, steps: int) -> Done:
     if state.exists():
         kept = json.loads(state.read_text())
         if (kept["program"], kept["steps"]) == (new.program, new.steps):
-            return Done(**kept)
+            return Done.kept(**kept)
     return new
 
 
@@ -182,10 +226,6 @@ def _processes(workers: int) -> ProcessPoolExecutor:
 def _be_quiet() -> None:
     """What the application logs of each injected fault would bury the figure."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-
-
-def _are_missing(done: Done, under_way: set[Future[Result]], wanted: int) -> bool:
-    return done.played + EXAMPLES_A_SEED * len(under_way) < wanted
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""The tag library under random histories, its pinned histories, and the product broken on purpose."""
+"""The tag library under random histories, its pinned histories, and the product broken on purpose.
+
+`make sync-soak` plays the machine at length.
+"""
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
