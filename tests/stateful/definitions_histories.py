@@ -79,6 +79,17 @@ def deletions_that_a_person_refused_are_neither_carried_out_nor_asked_about_agai
     assert life.judge.count_gone() == 0
 
 
+@history
+def a_refused_deletion_is_not_carried_out_once_the_library_has_grown(life: DefinitionsLife) -> None:
+    life.strict_guard()
+    life.delete_there("爱好", "丙")
+    life.settle()
+    life.approve(yes=False)
+    life.make_there("外部", "戊", "己", "庚")
+    life.heal()
+    assert life.judge.count_gone() == 0
+
+
 # Each of these kills a mutant.
 
 

@@ -105,7 +105,7 @@ class Fate:
 
     alive: frozenset[int] = frozenset()
     held: frozenset[int] = frozenset()
-    """Deleted at WeCom, but so many at once that the guard has not let us bury them."""
+    """Deleted at WeCom, but so many at once that the guard has not let us bury them, or a person said no to it."""
     library_read: bool = False
     """Whether the library was read after the look: a tag that is unknown now is none of the company's."""
 
@@ -127,18 +127,21 @@ def confirm(runtime: Runtime, tag_ids: frozenset[int]) -> Fate:
         rows = session.execute(
             select(Tag.id, Tag.wecom_tag_id, Tag.deleting_at).where(Tag.id.in_(tag_ids), Tag.wecom_tag_id.is_not(None))
         ).all()
+        refused = run_items.refused_tags(session, tag_ids)
     alive = _alive(runtime, [row.wecom_tag_id for row in rows if row.wecom_tag_id])
     gone = [row.id for row in rows if row.wecom_tag_id not in alive]
     # What a person here has asked to be deleted needs nobody's approval.
     ours = {row.id for row in rows if row.deleting_at is not None}
-    foreign = [tag_id for tag_id in gone if tag_id not in ours]
-    is_held = bool(foreign) and not _within_guard(runtime, len(foreign))
-    if is_held:
-        _hold(runtime, foreign)
-    for part in library_burial.parts(runtime, [tag_id for tag_id in gone if tag_id in ours or not is_held]):
+    # A no holds however few deletions there are by then: the guard is asked about the others only.
+    held = set(gone) & refused - ours
+    foreign = set(gone) - ours - held
+    if foreign and not _within_guard(runtime, len(foreign)):
+        _hold(runtime, sorted(foreign))
+        held |= foreign
+    for part in library_burial.parts(runtime, [tag_id for tag_id in gone if tag_id not in held]):
         with runtime.write() as session:
             library_burial.bury(session, context(runtime), part)
-    return Fate(frozenset(tag_ids - set(gone)), frozenset(foreign if is_held else ()))
+    return Fate(frozenset(tag_ids - set(gone)), frozenset(held))
 
 
 def knows(session: Session, *shown: ContactDetails) -> bool:

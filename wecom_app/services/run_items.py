@@ -4,7 +4,7 @@ Written by `pulls`, `pull_chains`, `pull_finish`, `bulk_looks` and `library`; re
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,6 +81,16 @@ def reject(session: Session, run_id: int) -> bool:
     ids = session.scalars(page).all()
     session.execute(update(SyncRunItem).where(SyncRunItem.id.in_(ids)).values(state="rejected"))
     return len(ids) == PAGE
+
+
+def refused_tags(session: Session, tag_ids: Collection[int]) -> set[int]:
+    """Return which of these tags, deleted at WeCom, a person would not have buried here."""
+    query = (
+        select(SyncRunItem.subject)
+        .join(SyncRun, SyncRun.id == SyncRunItem.run_id)
+        .where(SyncRun.kind == "library", SyncRunItem.kind == "tag_gone", SyncRunItem.state == "rejected")
+    )
+    return {int(subject) for subject in session.scalars(query)}.intersection(tag_ids)
 
 
 def parent_change_set(session: Session, relation: Relation) -> int | None:
