@@ -4,8 +4,10 @@ A `Prepared` is built where a service keeps its statement, and does on every dat
 """
 
 from collections import namedtuple
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
+from operator import is_
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Dialect
@@ -57,6 +59,14 @@ class Shape:
                 value = value[part] if part < len(value) else value[-1]
             values[position] = value if process is None else process(value)
         return values
+
+    def bind_many(self, rows: Sequence[Parameters]) -> list[tuple[Any, ...]]:
+        """Return the values of each of the rows; a column at a time, which costs half as much. No value is a list."""
+        columns: list[Iterable[Any]] = [repeat(value, len(rows)) for value in self.template]
+        for position, name, _, process in self.places:
+            values = [row[name] for row in rows]
+            columns[position] = values if process is None else _processed(process, values)
+        return list(zip(*columns, strict=True))
 
     def read(self, found: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
         """Return rows as Python's values."""
@@ -135,7 +145,7 @@ class Prepared:
         shape = self._shape(connection, rows[0])
         if shape is None or self._lists:
             return connection.execute(self.statement, [dict(row) for row in rows]).rowcount
-        return int(_execute(connection, shape.text, [shape.bind(row) for row in rows], many=True).rowcount)
+        return int(_execute(connection, shape.text, shape.bind_many(rows), many=True).rowcount)
 
     def _found(self, connection: Connection, shape: Shape, parameters: Parameters) -> Sequence[Sequence[Any]]:
         return shape.read(_execute(connection, shape.text, shape.bind(parameters)).fetchall())
@@ -191,6 +201,14 @@ class Prepared:
             columns=[Column(index, process) for index, process in readers if process is not None],
             row=_row_of(names),
         )
+
+
+def _processed(process: Any, values: Sequence[Any]) -> Iterable[Any]:
+    """Return what is stored for a column's values; of one that all rows share, such as the time, it is made once."""
+    first = values[0]
+    if all(map(is_, values, repeat(first))):
+        return repeat(process(first), len(values))
+    return map(process, values)
 
 
 def _room(values: Sequence[Any]) -> int:

@@ -95,6 +95,24 @@ def test_what_it_writes_is_read_as_it_was_given(database: Database) -> None:
 
 
 @pytest.mark.both
+def test_of_many_rows_each_keeps_what_was_given_for_it(database: Database) -> None:
+    """Values that all rows share are converted once; they must not stand for those that differ."""
+    fields = [{"State": "门店"}, {}, {"numbers": []}]
+    given = [
+        {**row(f"digest{number}"), "fields": found, "last_received_at": START + timedelta(days=number)}
+        for number, found in enumerate(fields)
+    ]
+    with database.write() as session:
+        Prepared(insert(InboxEvent)).run_many(session, given)
+
+    with database.read() as session:
+        stored = session.scalars(select(InboxEvent).order_by(InboxEvent.id)).all()
+        assert [(one.fields, one.received_at, one.last_received_at) for one in stored] == [
+            (one["fields"], START, one["last_received_at"]) for one in given
+        ]
+
+
+@pytest.mark.both
 @pytest.mark.parametrize("run", [ADD.row, lambda session, values: session.execute(ADD.statement, values)])
 def test_a_refusal_is_the_one_of_the_statement_and_tells_no_values(
     filled: Database, run: Callable[[Session, dict[str, Any]], object]

@@ -13,6 +13,7 @@ from wecom_app.services.upsert import insert_ignore
 
 READ_KIND = "staff.read"
 IDS = Prepared(select(Staff.userid_key, Staff.id).where(Staff.userid_key.in_(bindparam("keys", expanding=True))))
+USERIDS = Prepared(select(Staff.id, Staff.userid).where(Staff.id.in_(bindparam("staff_ids", expanding=True))))
 
 
 def ensure(session: Session, userids: Sequence[str], now: datetime) -> Mapping[str, int]:
@@ -34,8 +35,7 @@ def find_ids(session: Session, userids: Sequence[str]) -> Mapping[str, int]:
 
 def userids(session: Session, staff_ids: Collection[int]) -> dict[int, str]:
     """Return the userids of these members, by staff id."""
-    rows = session.execute(select(Staff.id, Staff.userid).where(Staff.id.in_(staff_ids)))
-    return {row.id: row.userid for row in rows}
+    return {row.id: row.userid for row in USERIDS.rows(session, {"staff_ids": sorted(staff_ids)})}
 
 
 def unnamed(session: Session, staff_ids: Sequence[int]) -> list[str]:
