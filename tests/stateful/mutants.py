@@ -229,12 +229,17 @@ def absence_closes(patch: pytest.MonkeyPatch) -> None:
 def bulk_absence_closes(patch: pytest.MonkeyPatch) -> None:
     ask = pull_finish.PHASES["ask"]
 
-    def broken(session: Any, runtime: Any, run: Any) -> None:
-        query = select(SyncRunItem).where(SyncRunItem.run_id == run.id, SyncRunItem.kind == "absent")
-        for item in session.scalars(query.where(SyncRunItem.state == "waiting")):
-            now = runtime.clock.now()
-            relations.close_epoch(session, session.get(Relation, item.relation_id), "customer", now, now)
-        ask(session, runtime, run)
+    def broken(session: Any, runtime: Any, run: Any) -> Any:
+        asking = ask(session, runtime, run)
+
+        def closing(session: Any, runtime: Any, run: Any) -> bool:
+            query = select(SyncRunItem).where(SyncRunItem.run_id == run.id, SyncRunItem.kind == "absent")
+            for item in session.scalars(query.where(SyncRunItem.state == "waiting")):
+                now = runtime.clock.now()
+                relations.close_epoch(session, session.get(Relation, item.relation_id), "customer", now, now)
+            return asking(session, runtime, run)
+
+        return closing
 
     patch.setattr(pull_finish, "PHASES", {**pull_finish.PHASES, "ask": broken})
 

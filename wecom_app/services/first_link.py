@@ -1,6 +1,7 @@
 """The first link: what a pull finds before any other has come to its end, and nobody has seen what it would write."""
 
 import math
+from collections.abc import Mapping
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -39,8 +40,12 @@ def awaits_looks(session: Session, runtime: Runtime, run: SyncRun) -> bool:
     return any(queue.list_jobs(session, state=state, kind=cells.SYNC_KIND, limit=1).items for state in UNDER_WAY)
 
 
-def preview(session: Session, runtime: Runtime, run: SyncRun) -> None:
-    """Hold the first link back until somebody has seen what it would write to other members' customers."""
+def estimate(session: Session, runtime: Runtime, run: SyncRun) -> dict[str, int]:
+    """Count what the first link would write to other members' customers; it reads all cells, so not while writing.
+
+    What changes between this and `preview` is not counted: the figures are for a person to judge by, and what is
+    pushed once he has agreed is found anew.
+    """
     waiting = (
         select(func.count(func.distinct(CustomerTag.relation_id)), func.count())
         .join(Relation, Relation.id == CustomerTag.relation_id)
@@ -52,18 +57,20 @@ def preview(session: Session, runtime: Runtime, run: SyncRun) -> None:
         )
     )
     relations, marks = session.execute(waiting).one()
-    if not relations:
+    taken = runs.view(session, run, runtime.clock.now()).counts
+    return {
+        "customers": taken.get("contacts", 0),
+        "adopted": taken.get("adopted", 0),
+        "push_relations": relations,
+        "push_marks": marks,
+        "push_seconds": math.ceil(push_time_s(runtime.wecom_status, relations)),
+    }
+
+
+def preview(session: Session, runtime: Runtime, run: SyncRun, estimated: Mapping[str, int]) -> None:
+    """Hold the first link back until somebody has seen what it would write, if it would write anything."""
+    if not estimated["push_relations"]:
         hold(session, held=False)
         return
-    taken = runs.view(session, run, runtime.clock.now()).counts
-    run.guard = {
-        **run.guard,
-        "first_link": {
-            "customers": taken.get("contacts", 0),
-            "adopted": taken.get("adopted", 0),
-            "push_relations": relations,
-            "push_marks": marks,
-            "push_seconds": math.ceil(push_time_s(runtime.wecom_status, relations)),
-        },
-    }
+    run.guard = {**run.guard, "first_link": dict(estimated)}
     run_ends.hold(runtime, run, "首次同步已读完：确认后才会把同一位客户的标签写到其他成员名下")

@@ -3,7 +3,7 @@
 What no page has shown is looked at singly; where that is much, the run is held until a person has agreed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,8 @@ from wecom_app.services.ports import JobArgs
 from wecom_app.services.run_items import Item
 from wecom_app.services.runtime import Runtime
 
-Phase = Callable[[Session, Runtime, SyncRun], bool]
+Step = Callable[[Session, Runtime, SyncRun], bool]
+"""What a phase writes next; it returns whether to go on at once, rather than in a moment."""
 SLICE = 50
 """Relations asked about, or customers released, in one write transaction."""
 STEPS = 50
@@ -26,17 +27,25 @@ STEPS = 50
 
 
 def finish(runtime: Runtime, args: JobArgs) -> None:
-    """Go on with what follows the pages, a slice a transaction; running it again goes on where it ended."""
+    """Go on with what follows the pages, a slice a transaction; running it again goes on where it ended.
+
+    What a slice consists of, and all counting, is found out before its transaction: nobody is to wait for the writer
+    meanwhile, however many customers there are.
+    """
     run_id = int(args["run_id"])
-    phases: Mapping[str, Phase] = {**PHASES, "compare": partial(_compare, _missing_marks(runtime, run_id))}
     for _ in range(STEPS):
         is_full = push_backlog.is_full(runtime)
+        with runtime.read() as session:
+            run = session.get_one(SyncRun, run_id)
+            if run.state != "running":
+                return
+            place, has_to_wait = (run.phase, run.cursor), is_full and run.phase != "compare"
+            step = _wait if has_to_wait else PHASES[run.phase](session, runtime, run)
         with runtime.write() as session:
             run = runs.locked(session, run_id)
             if run.state != "running":
                 return
-            has_to_wait = is_full and run.phase != "compare"
-            if has_to_wait or not phases[run.phase](session, runtime, run):
+            if not _take(step, place, session, runtime, run):
                 later = runtime.clock.now() + push_backlog.PAUSE
                 runs.enqueue(session, runtime.queue, runs.FINISH_KIND, run_id, run_at=later)
                 return
@@ -45,28 +54,36 @@ def finish(runtime: Runtime, args: JobArgs) -> None:
         runs.enqueue(session, runtime.queue, runs.FINISH_KIND, run_id)
 
 
-def _missing_marks(runtime: Runtime, run_id: int) -> Mapping[str, int]:
-    """Count the marks that the pages lacked, and of how many; apart, since nobody is to wait for the writer meanwhile.
-
-    No page comes any more once the run compares: what is counted here stays.
-    """
-    with runtime.read() as session:
-        run = session.get_one(SyncRun, run_id)
-        if run.phase != "compare":
-            return {}
-        marks = select(func.count()).where(
-            CustomerTag.relation_id != CUSTOMER_LEVEL, CustomerTag.base.is_(True), CustomerTag.tag_id.not_in(LEFT_OUT)
-        )
-        missing = select(SyncRunItem.detail).where(SyncRunItem.run_id == run.id, SyncRunItem.kind == "removal")
-        return {
-            "removals": sum(len(detail["tag_ids"]) for detail in session.scalars(missing)),
-            "marks": session.execute(marks).scalar_one(),
-        }
+def _take(step: Step, place: tuple[str, int], session: Session, runtime: Runtime, run: SyncRun) -> bool:
+    """Take a step, unless another job has come further meanwhile."""
+    return (run.phase, run.cursor) != place or step(session, runtime, run)
 
 
-def _compare(missing: Mapping[str, int], session: Session, runtime: Runtime, run: SyncRun) -> bool:
-    """Write down the next relations that a completed pull of their member did not show; at the end, judge."""
+def _wait(_session: Session, _runtime: Runtime, _run: SyncRun) -> bool:
+    return False
+
+
+def _compare(session: Session, _runtime: Runtime, run: SyncRun) -> Step:
+    """Find the next relations that a completed pull of their member did not show; at the end, count."""
     found = session.execute(_absent(session, run).where(Relation.id > run.cursor).limit(SLICE)).all()
+    if found:
+        return partial(_note_absent, found)
+    # No page comes any more once the run compares: what is counted here stays.
+    marks = select(func.count()).where(
+        CustomerTag.relation_id != CUSTOMER_LEVEL, CustomerTag.base.is_(True), CustomerTag.tag_id.not_in(LEFT_OUT)
+    )
+    missing = select(SyncRunItem.detail).where(SyncRunItem.run_id == run.id, SyncRunItem.kind == "removal")
+    absent = select(func.count()).where(SyncRunItem.run_id == run.id, SyncRunItem.kind == "absent")
+    facts = {
+        "absent": session.execute(absent).scalar_one(),
+        "relations": run.expected,
+        "removals": sum(len(detail["tag_ids"]) for detail in session.scalars(missing)),
+        "marks": session.execute(marks).scalar_one(),
+    }
+    return partial(_judge, facts)
+
+
+def _note_absent(found: Sequence[Any], session: Session, _runtime: Runtime, run: SyncRun) -> bool:
     run_items.add(
         session,
         run.id,
@@ -75,14 +92,12 @@ def _compare(missing: Mapping[str, int], session: Session, runtime: Runtime, run
             for row in found
         ],
     )
-    if found:
-        run.cursor = found[-1].id
-        return True
-    if not missing:
-        # It began to compare after the job had begun: the next one counts first.
-        return False
-    absent = select(func.count()).where(SyncRunItem.run_id == run.id, SyncRunItem.kind == "absent")
-    facts = {"absent": session.execute(absent).scalar_one(), "relations": run.expected, **missing}
+    run.cursor = found[-1].id
+    return True
+
+
+def _judge(facts: Mapping[str, int], _session: Session, runtime: Runtime, run: SyncRun) -> bool:
+    """Hold the run where what it would end or take off is much."""
     run.phase, run.cursor = "ask", 0
     run.counts = {**run.counts, "absent": facts["absent"]}
     for kind in ("absent", "removals"):
@@ -119,38 +134,43 @@ def _absent(session: Session, run: SyncRun) -> Any:
     )
 
 
-def _ask(session: Session, runtime: Runtime, run: SyncRun) -> bool:
-    """Have the next customers looked at singly, whose tag or friendship was missing from the pages."""
-    query = (
-        select(SyncRunItem, Relation)
-        .join(Relation, Relation.id == SyncRunItem.relation_id)
-        .where(SyncRunItem.run_id == run.id, SyncRunItem.state == "waiting", SyncRunItem.id > run.cursor)
-        .order_by(SyncRunItem.id)
-        .limit(SLICE)
-    )
-    found = session.execute(query).all()
-    if not found:
-        if run.first_link and first_link.awaits_looks(session, runtime, run):
-            return False
-        run.phase, run.cursor = "release", 0
-        if run.first_link:
-            first_link.preview(session, runtime, run)
-        return True
-    customers.lock(session, sorted({relation.customer_id for _, relation in found}))
-    for item, relation in found:
+def _ask(session: Session, runtime: Runtime, run: SyncRun) -> Step:
+    """Find the next customers to be looked at singly, whose tag or friendship was missing from the pages."""
+    query = select(SyncRunItem.id, Relation.customer_id).join(Relation, Relation.id == SyncRunItem.relation_id)
+    query = query.where(SyncRunItem.run_id == run.id, SyncRunItem.state == "waiting", SyncRunItem.id > run.cursor)
+    found = session.execute(query.order_by(SyncRunItem.id).limit(SLICE)).all()
+    if found:
+        return partial(_have_looked_at, [row.id for row in found], {row.customer_id for row in found})
+    if run.first_link and first_link.awaits_looks(session, runtime, run):
+        return _wait
+    return partial(_end_asking, first_link.estimate(session, runtime, run) if run.first_link else None)
+
+
+def _have_looked_at(
+    item_ids: Sequence[int], customer_ids: set[int], session: Session, runtime: Runtime, run: SyncRun
+) -> bool:
+    customers.lock(session, sorted(customer_ids))
+    query = select(SyncRunItem, Relation).join(Relation, Relation.id == SyncRunItem.relation_id)
+    query = query.where(SyncRunItem.id.in_(item_ids), SyncRunItem.state == "waiting").order_by(SyncRunItem.id)
+    for item, relation in session.execute(query):
         item.state, item.asked_seq = "asked", sequence.draw(session)
         if item.kind == "absent":
             relation.absent_seq = item.asked_seq
         relation.dirty_gen += 1
         cells.request_sync(session, runtime.queue, relation.customer_id)
-    run.cursor = found[-1][0].id
+    run.cursor = item_ids[-1]
     return True
 
 
-def _release(session: Session, runtime: Runtime, run: SyncRun) -> bool:
-    """Have the next customers pushed whose tags are not yet at WeCom as they should be; at the end, all is done."""
-    if run.guard.get("first_link", {}).get("approved"):
-        first_link.hold(session, held=False)
+def _end_asking(estimate: Mapping[str, int] | None, session: Session, runtime: Runtime, run: SyncRun) -> bool:
+    run.phase, run.cursor = "release", 0
+    if estimate is not None:
+        first_link.preview(session, runtime, run, estimate)
+    return True
+
+
+def _release(session: Session, _runtime: Runtime, run: SyncRun) -> Step:
+    """Find the next customers whose tags are not yet at WeCom as they should be."""
     query = (
         select(TagOperation.customer_id)
         .where(cells.IS_OPEN, TagOperation.customer_id > run.cursor)
@@ -158,16 +178,26 @@ def _release(session: Session, runtime: Runtime, run: SyncRun) -> bool:
         .order_by(TagOperation.customer_id)
         .limit(SLICE)
     )
-    found = session.scalars(query).all()
-    for customer_id in found:
+    return partial(_have_pushed, session.scalars(query).all())
+
+
+def _have_pushed(customer_ids: Sequence[int], session: Session, runtime: Runtime, run: SyncRun) -> bool:
+    """Have customers pushed; at the end, all is done."""
+    if run.guard.get("first_link", {}).get("approved"):
+        first_link.hold(session, held=False)
+    for customer_id in customer_ids:
         cells.request_sync(session, runtime.queue, customer_id)
-    if found:
-        run.cursor = found[-1]
+    if customer_ids:
+        run.cursor = customer_ids[-1]
         return True
     run.reason = None
     run_ends.end(runtime, run, "done")
     return True
 
 
-PHASES: Mapping[str, Phase] = {"ask": _ask, "release": _release}
-"""What is done in each phase after `_compare`; it returns whether to go on at once, rather than in a moment."""
+PHASES: Mapping[str, Callable[[Session, Runtime, SyncRun], Step]] = {
+    "compare": _compare,
+    "ask": _ask,
+    "release": _release,
+}
+"""What is looked up in each phase, and then written."""
