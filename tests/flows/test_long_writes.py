@@ -1,13 +1,14 @@
 """What concerns everybody at once is written a page at a time, and a crash between two pages loses none."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Engine, event, func, select
 
 from tests.flows.company import Company
 from tests.flows.definitions import call, names_there, open_row, rows, settle_row
-from tests.flows.pulling import abandon, items, pull, view
+from tests.flows.pulling import abandon, befriend, deafen, go_live, items, mark, pull, view
 from tests.flows.test_mark_failures import edit, known_customer
 from wecom_app.models import SyncRunItem, Tag, TagOperation
 from wecom_app.services import library_burial, operation_voiding, run_items, runs
@@ -224,3 +225,77 @@ def test_a_long_list_is_rejected_page_by_page(company: Company, monkeypatch: Any
         states = session.scalars(select(SyncRunItem.state).where(SyncRunItem.kind == "absent")).all()
     assert set(states) == {"rejected"}
     assert ran(company, runs.REJECT_KIND) == 2
+
+
+@pytest.fixture
+def written(company: Company) -> Iterator[list[str]]:
+    """Every statement executed meanwhile in a write transaction."""
+    found = list[str]()
+
+    def note(connection: Any, _cursor: Any, text: str, _parameters: Any, _context: Any, _many: bool) -> None:
+        if connection.engine is company.runtime.database.engine:
+            found.append(text)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    yield found
+    event.remove(Engine, "before_cursor_execute", note)
+
+
+def link_first(company: Company) -> None:
+    company.simulator.act("admin", "group_create", group="渠道", names=["老客"])
+    deafen(company)
+    (shared,) = befriend(company, "zhang", 1)
+    company.simulator.act("wang", "add", external_userid=shared)
+    mark(company, "zhang", shared, "老客", group="渠道")
+    go_live(company)
+    assert pull(company, seconds=30).guard["first_link"]["push_marks"] == 1
+
+
+def merge(company: Company) -> None:
+    one, other = company.make_tags("护肤", "母婴")
+    edit(company, known_customer(company), add=[one])
+    assert call(company, "POST", f"/tags/{one}/merge", {"into": other}, 202)["expected"] == 1
+
+
+def turn_single(company: Company) -> None:
+    keys = company.make_tags("护肤", "母婴")
+    edit(company, known_customer(company), add=keys)
+    group = keys[0].rpartition(".")[0]
+    refused = call(company, "PATCH", f"/tag-groups/{group}", {"selection": "single"}, 409)
+    assert refused["details"] == {"customers": 1}
+    assert call(company, "POST", f"/tag-groups/{group}/single", {}, 202)["expected"] == 1
+
+
+def take_to_wecom(company: Company) -> None:
+    keys = company.make_tags("护肤", mirror="none")
+    edit(company, known_customer(company), add=keys)
+    group = keys[0].rpartition(".")[0]
+    refused = call(company, "PATCH", f"/tag-groups/{group}", {"scope": "relation"}, 409)
+    assert refused["details"] == {"customers": 1}
+    assert call(company, "POST", f"/tag-groups/{group}/mirror", {"mirror": "two_way"}, 202)["expected"] == 1
+
+
+def delete_in_wecom(company: Company) -> None:
+    keys = company.make_tags("护肤")
+    edit(company, known_customer(company), add=keys)
+    company.settle_later(30)
+    company.simulator.act("admin", "tag_delete", group="兴趣", tag="护肤")
+    company.settle_later(30)
+    assert uses(company) == ["1 位客户"]
+
+
+def archive(company: Company) -> None:
+    (key,) = company.make_tags("护肤")
+    edit(company, known_customer(company), add=[key])
+    call(company, "POST", f"/tags/{key}/archive")
+
+
+@pytest.mark.parametrize("deed", [link_first, merge, turn_single, take_to_wecom, delete_in_wecom, archive])
+def test_nobody_waits_for_the_writer_while_customers_are_counted(
+    company: Company, written: list[str], deed: Callable[[Company], None]
+) -> None:
+    deed(company)
+    company.settle()
+
+    counts = [text for text in written if "count(" in text and "FROM customer_tag" in text]
+    assert [text for text in counts if "customer_tag.customer_id IN" not in text] == []

@@ -4,6 +4,7 @@ from typing import Any
 
 from hypothesis import Phase
 from hypothesis import strategies as st
+from sqlalchemy.orm import Session
 
 from tests.services.shop import API, CAMPAIGN, CHANNEL, PERSON, RULE, Shop
 from wecom_app.domain.tagging import Source
@@ -36,9 +37,15 @@ def run(shop: Shop, change_id: int) -> int:
     return pages
 
 
+def start_merge(session: Session, shop: Shop, source: int, target: int) -> LibraryChange:
+    old, new = key_of(shop, source), key_of(shop, target)
+    expected = tag_merges.count_expected(session, old, new)
+    return tag_merges.start(session, shop.context, old, new, ADMIN, expected=expected)
+
+
 def merge(shop: Shop, source: int, target: int) -> int:
     with shop.store.write() as session:
-        made = tag_merges.start(session, shop.context, key_of(shop, source), key_of(shop, target), ADMIN)
+        made = start_merge(session, shop, source, target)
         change_id = made.id
     run(shop, change_id)
     return change_id

@@ -15,7 +15,8 @@ from wecom_app.services.tagging import TagChange
 
 def turn(shop: Shop, key: str) -> int:
     with shop.store.write() as session:
-        change_id = selection_changes.start(session, shop.context, key, ADMIN).id
+        expected = selection_changes.count_expected(session, key)
+        change_id = selection_changes.start(session, shop.context, key, ADMIN, expected=expected).id
     run(shop, change_id)
     return change_id
 
@@ -69,6 +70,25 @@ def test_the_others_take_over_when_the_value_that_stayed_is_let_go(shop: Shop) -
     assert shop.held(customer) == {high: "rule"}
     shop.remove(customer, high, RULE)
     assert shop.held(customer) == {low: "api"}
+
+
+@pytest.mark.both
+def test_an_edit_that_was_looked_at_beforehand_hears_of_a_second_value_given_meanwhile(shop: Shop) -> None:
+    high, low = shop.tags("高", "低")
+    for name in ("wm_1", "wm_2"):
+        shop.add(shop.customer("zhang", name=name), high, RULE)
+    customer, key = shop.customer("zhang", name="wm_3"), only_group(shop).key
+    shop.add(customer, high, RULE)
+    with shop.store.read() as session:
+        seen = library_edits.look_ahead(session, key, {"selection": Selection.SINGLE})
+    shop.add(customer, low, API)
+
+    with pytest.raises(Conflict, match="1 位客户同时有"), shop.store.write() as session:
+        library_edits.edit_group(session, shop.context, key, {"selection": Selection.SINGLE}, seen=seen)
+    shop.remove(customer, low, API)
+    with shop.store.write() as session:
+        library_edits.edit_group(session, shop.context, key, {"selection": Selection.SINGLE}, seen=seen)
+    assert only_group(shop).selection == Selection.SINGLE
 
 
 def test_a_persons_second_choice_goes_with_the_first_for_a_person_wants_one(shop: Shop) -> None:

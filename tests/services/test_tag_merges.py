@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
-from tests.services.merging import ADMIN, OTHER, QUICK, WISHES, State, key_of, merge, state, unmerge
+from tests.services.merging import OTHER, QUICK, WISHES, State, key_of, merge, start_merge, state, unmerge
 from tests.services.shop import API, CAMPAIGN, PERSON, RULE, Shop, in_seconds
 from wecom_app.domain.tagging import Source
 from wecom_app.domain.vocabulary import Mirror, Scope, Selection, SourceKind
@@ -357,7 +357,7 @@ def test_a_merge_goes_on_page_by_page_from_where_it_was_and_can_be_undone_halfwa
         shop.add(customer, old, RULE)
     before = state(shop)
     with shop.store.write() as session:
-        change = tag_merges.start(session, shop.context, key_of(shop, old), key_of(shop, new), ADMIN)
+        change = start_merge(session, shop, old, new)
         change_id, expected = change.id, change.expected
     assert expected == 60
     library_change_jobs.step(shop.store, str, change_id)

@@ -67,10 +67,14 @@ def merge(
         found = merge_out(tag_merges.preview(session, source, target, store.clock.now()))
     lines = [*_merge_words(found), *([_deletion_words(found)] if deletes else [])]
     if _asked(found, lines, dry_run=dry_run, yes=yes, as_json=as_json):
+        with store.read() as session:
+            expected = tag_merges.count_expected(session, source, target)
         _carry_out(
             store,
             "tag.merge",
-            lambda session, context: tag_merges.start(session, context, source, target, BY, delete_at_wecom=deletes),
+            lambda session, context: tag_merges.start(
+                session, context, source, target, BY, expected=expected, delete_at_wecom=deletes
+            ),
         )
 
 
@@ -98,8 +102,12 @@ def single(_settings: Settings, store: Store, group: str, dry_run: bool, yes: bo
     with store.read() as session:
         found = selection_out(selection_changes.preview(session, group, store.clock.now()))
     if _asked(found, _selection_words(found), dry_run=dry_run, yes=yes, as_json=as_json):
+        with store.read() as session:
+            expected = selection_changes.count_expected(session, group)
         _carry_out(
-            store, "tag_group.single", lambda session, context: selection_changes.start(session, context, group, BY)
+            store,
+            "tag_group.single",
+            lambda session, context: selection_changes.start(session, context, group, BY, expected=expected),
         )
 
 
@@ -117,8 +125,12 @@ def mirror(settings: Settings, store: Store, group: str, mirror: str, dry_run: b
         most, pace = settings.wecom_tag_limit, pace_of(store)
         found = mirror_out(mirror_costs.preview(session, group, wanted, store.clock.now(), most=most, pace=pace))
     if _asked(found, _mirror_words(found), dry_run=dry_run, yes=yes, as_json=as_json):
+        with store.read() as session:
+            expected = mirror_costs.count_expected(session, group)
         _carry_out(
-            store, "tag_group.mirror", lambda session, context: mirror_costs.start(session, context, group, wanted, BY)
+            store,
+            "tag_group.mirror",
+            lambda session, context: mirror_costs.start(session, context, group, wanted, BY, expected=expected),
         )
 
 

@@ -62,7 +62,6 @@ def preview(session: Session, key: str, mirror: Mirror, now: datetime, *, most: 
     """
     group = library_edits.find_group(session, key)
     relations = session.execute(select(func.count()).select_from(_relations(group).subquery())).scalar_one()
-    holders = select(func.count(CustomerTag.customer_id.distinct())).where(*selections.of_group(group))
     live = (Tag.archived_at.is_(None), Tag.gone_at.is_(None))
     new = select(func.count()).where(Tag.group_id == group.id, Tag.wecom_tag_id.is_(None), *live)
     used = select(func.count()).where(Tag.wecom_tag_id.is_not(None), Tag.gone_at.is_(None))
@@ -77,7 +76,7 @@ def preview(session: Session, key: str, mirror: Mirror, now: datetime, *, most: 
         tags=session.execute(new).scalar_one() if is_pushed else 0,
         tags_used=tags_used,
         tags_most=tags_used + library_limits.room(session, most, tags_used),
-        customers=session.execute(holders).scalar_one(),
+        customers=session.execute(_holders(group)).scalar_one(),
         relations=relations,
         first_calls=first_calls,
         first_hours=push_time_s(pace, first_calls) / 3600,
@@ -93,19 +92,29 @@ def share_words(share: float) -> str:
     return "不到 0.01%" if 0 < share < LEAST_SHARE else f"{share:.2%}"
 
 
-def start(session: Session, context: Context, key: str, mirror: Mirror, actor: Actor) -> LibraryChange:
-    """Take a group to WeCom; raise NotFound, or Conflict where it is there already or follows WeCom."""
+def count_expected(session: Session, key: str) -> int:
+    """Return how many customers it will reach, counted before the write that begins it; raise NotFound."""
+    group = library_edits.find_group(session, key)
+    return session.execute(_holders(group)).scalar_one()
+
+
+def start(
+    session: Session, context: Context, key: str, mirror: Mirror, actor: Actor, *, expected: int
+) -> LibraryChange:
+    """Take a group to WeCom; raise NotFound, or Conflict where it is there already or follows WeCom.
+
+    `expected` is of `count_expected`: progress is told by it.
+    """
     group = library_edits.find_group(session, key, lock=True)
     if mirror not in PUSHED or group.mirror != Mirror.NONE:
         raise Conflict("只能把只在本系统的标签组改为双向同步或推送到企业微信")
     if group.lifecycle == Lifecycle.DRAFT:
         raise Conflict("标签组还是草稿，请先改为使用中")
-    expected = select(func.count(CustomerTag.customer_id.distinct())).where(*selections.of_group(group))
     reason = f"「{group.name}」开始同步到企业微信"
     change = LibraryChange(
         kind=MIRROR,
         group_id=group.id,
-        expected=session.execute(expected).scalar_one(),
+        expected=expected,
         details={"reason": reason, "group": {"key": group.key, "name": group.name}, "mirror": mirror.value},
     )
     begun = library_changes.begin(session, context, change, actor, reason, [])
@@ -155,6 +164,10 @@ def advance(session: Session, context: Context, change: LibraryChange, places: S
 def refuse_undo(_session: Session, _context: Context, _change: LibraryChange, _actor: str) -> None:
     """What is at WeCom is not taken off again by itself."""
     raise Conflict("同步到企业微信不能撤销：要停用请归档标签组")
+
+
+def _holders(group: TagGroup) -> Select[int]:
+    return select(func.count(CustomerTag.customer_id.distinct())).where(*selections.of_group(group))
 
 
 def _relations(group: TagGroup) -> Select[Any]:

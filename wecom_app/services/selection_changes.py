@@ -73,8 +73,18 @@ def preview(session: Session, key: str, now: datetime) -> SelectionPreview:
     )
 
 
-def start(session: Session, context: Context, key: str, actor: Actor) -> LibraryChange:
-    """Have a group turned single-choice once nobody holds several; raise NotFound, or Conflict where it cannot be."""
+def count_expected(session: Session, key: str) -> int:
+    """Return how many customers it will reach, counted before the write that begins it; raise as `preview`."""
+    group = library_edits.find_group(session, key)
+    _check(group)
+    return selections.count_holding_several(session, group)
+
+
+def start(session: Session, context: Context, key: str, actor: Actor, *, expected: int) -> LibraryChange:
+    """Have a group turned single-choice once nobody holds several; raise NotFound, or Conflict where it cannot be.
+
+    `expected` is of `count_expected`: progress is told by it.
+    """
     group = library_edits.find_group(session, key, lock=True)
     _check(group)
     tag_ids = list(session.scalars(select(Tag.id).where(Tag.group_id == group.id)))
@@ -82,7 +92,7 @@ def start(session: Session, context: Context, key: str, actor: Actor) -> Library
     change = LibraryChange(
         kind=SINGLE,
         group_id=group.id,
-        expected=selections.count_holding_several(session, group),
+        expected=expected,
         details={"reason": reason, "group": {"key": group.key, "name": group.name}},
     )
     return library_changes.begin(session, context, change, actor, reason, tag_ids)

@@ -1,10 +1,12 @@
 """Who holds several tags of a group at once: asked before a multi-choice group turns single-choice, and meanwhile."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.vocabulary import Scope
-from wecom_app.models import CustomerTag, Tag, TagGroup
+from wecom_app.models import CustomerTag, Tag, TagEvent, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL
 
 
@@ -29,7 +31,20 @@ def holding_several(group: TagGroup) -> Select[int, int]:
     )
 
 
-def count_holding_several(session: Session, group: TagGroup) -> int:
-    """Return how many customers hold more than one tag of a group."""
-    several = holding_several(group).order_by(None).subquery()
+def count_holding_several(session: Session, group: TagGroup, customer_ids: Sequence[int] | None = None) -> int:
+    """Return how many customers, of all or of these, hold more than one tag of a group."""
+    query = holding_several(group).order_by(None)
+    if customer_ids is not None:
+        query = query.where(CustomerTag.customer_id.in_(customer_ids))
+    several = query.subquery()
     return session.execute(select(func.count(several.c.customer_id.distinct()))).scalar_one()
+
+
+def last_event(session: Session) -> int:
+    """Return the number of the last change of a tag, by which `changed_since` knows what a count has not seen."""
+    return session.execute(select(func.max(TagEvent.id))).scalar_one() or 0
+
+
+def changed_since(session: Session, event_id: int) -> Sequence[int]:
+    """Return the customers whose tags have changed since."""
+    return session.scalars(select(TagEvent.customer_id).where(TagEvent.id > event_id).distinct()).all()

@@ -75,7 +75,7 @@ def preview(session: Session, source_key: str, target_key: str, now: datetime) -
         customers_source=tag_users.customers_with(session, [source.id]),
         customers_target=tag_users.customers_with(session, [target.id]),
         customers_both=_count_both(session, pair),
-        relations=_count_relations(session, pair),
+        relations=int(session.execute(_relations(pair)).scalar_one()),
         contested=_count_contested(session, pair),
         calls=_count_calls(session, pair),
         uses=(*tag_users.plan_repointing(session, source, target), *_plan_replacements(session, pair)),
@@ -85,6 +85,14 @@ def preview(session: Session, source_key: str, target_key: str, now: datetime) -
     )
 
 
+def count_expected(session: Session, source_key: str, target_key: str) -> int:
+    """Return how many customers a merge will reach, counted before the write that begins it; raise as `preview`."""
+    pair = _pair(session, source_key, target_key)
+    _check(pair)
+    wanting = union(_held(pair.source.id, pair.source_group.scope), _claimed(pair.source.id)).subquery()
+    return session.execute(select(func.count(wanting.c.customer_id.distinct()))).scalar_one()
+
+
 def start(
     session: Session,
     context: Context,
@@ -92,12 +100,13 @@ def start(
     target_key: str,
     actor: Actor,
     *,
+    expected: int,
     delete_at_wecom: bool = False,
 ) -> LibraryChange:
     """Merge: uses are rewritten and the tag archived at once, customers follow as a job.
 
-    With `delete_at_wecom` the tag is deleted there once all marks have moved. Raises NotFound, InvalidInput or
-    Conflict where it cannot be done.
+    `expected` is of `count_expected`, for progress; with `delete_at_wecom` the tag is deleted there once all marks have
+    moved. Raises NotFound, InvalidInput or Conflict where it cannot be done.
     """
     pair = _pair(session, source_key, target_key, lock=True)
     _check(pair)
@@ -125,7 +134,7 @@ def start(
         group_id=source.group_id,
         source_tag_id=source.id,
         target_tag_id=target.id,
-        expected=_count_places(session, pair),
+        expected=expected,
         deletion=merge_checks.WAITING if delete_at_wecom else None,
         details=details,
     )
@@ -336,11 +345,6 @@ def _claimed(tag_id: int) -> Select[int, int]:
     return select(TagClaim.customer_id, TagClaim.relation_id).where(TagClaim.tag_id == tag_id).distinct()
 
 
-def _count_places(session: Session, pair: Pair) -> int:
-    wanting = union(_held(pair.source.id, pair.source_group.scope), _claimed(pair.source.id)).subquery()
-    return session.execute(select(func.count(wanting.c.customer_id.distinct()))).scalar_one()
-
-
 def _holds(table: Any, tag_id: int, scope: str) -> ColumnElement[bool]:
     return and_(table.tag_id == tag_id, _is_truth(table, scope), table.wanted)
 
@@ -380,13 +384,9 @@ def _relations(pair: Pair) -> Select[Any]:
     return select(func.count(Relation.id)).where(Relation.lost_at.is_(None), Relation.half.is_(False), has_it)
 
 
-def _count_relations(session: Session, pair: Pair) -> int:
-    return int(session.execute(_relations(pair)).scalar_one())
-
-
 def _count_calls(session: Session, pair: Pair) -> int:
     if pair.source_group.mirror in PUSHED:
-        return _count_relations(session, pair)
+        return int(session.execute(_relations(pair)).scalar_one())
     if pair.target_group.mirror not in PUSHED:
         return 0
     other = aliased(CustomerTag)

@@ -89,8 +89,14 @@ def count_customers(session: Session, tag_ids: Sequence[int]) -> dict[int, int]:
     return {row[0]: row[1] for row in session.execute(query)}
 
 
+def has_customers(session: Session, tag_id: int) -> bool:
+    """Return whether any customer has the tag; unlike counting them it is quick enough for a write transaction."""
+    query = select(CustomerTag.customer_id).where(CustomerTag.tag_id == tag_id, CustomerTag.wanted)
+    return session.execute(query.limit(1)).first() is not None
+
+
 def customers_with(session: Session, tag_ids: Sequence[int]) -> int:
-    """Return how many customers have at least one of the tags."""
+    """Return how many customers have at least one of the tags; it takes long where they are many."""
     query = select(func.count(CustomerTag.customer_id.distinct()))
     return session.execute(query.where(CustomerTag.tag_id.in_(tag_ids), CustomerTag.wanted)).scalar_one()
 

@@ -75,9 +75,13 @@ def start_merge(key: str) -> Answer:
     """Merge into the tag that was looked at."""
     into, deletes = request.form.get("into", "")[:200], request.form.get("delete_at_wecom") == "yes"
     try:
+        with runtime().read() as session:
+            expected = tag_merges.count_expected(session, key, into)
         return _begun(
             "tag.merge",
-            lambda session, by: tag_merges.start(session, _context(), key, into, by, delete_at_wecom=deletes),
+            lambda session, by: tag_merges.start(
+                session, _context(), key, into, by, expected=expected, delete_at_wecom=deletes
+            ),
         )
     except (Conflict, InvalidInput) as error:
         return _merge_page(key, into, error)
@@ -94,7 +98,12 @@ def single(key: str) -> str:
 @signed_in(Role.ADMIN)
 def start_single(key: str) -> Answer:
     """Turn a group single-choice."""
-    return _begun("tag_group.single", lambda session, by: selection_changes.start(session, _context(), key, by))
+    with runtime().read() as session:
+        expected = selection_changes.count_expected(session, key)
+    return _begun(
+        "tag_group.single",
+        lambda session, by: selection_changes.start(session, _context(), key, by, expected=expected),
+    )
 
 
 @signed_in(*READ)
@@ -113,7 +122,12 @@ def mirror(key: str) -> str:
 def start_mirror(key: str) -> Answer:
     """Take a group to WeCom."""
     wanted = _mirror(request.form.get("mirror", ""))
-    return _begun("tag_group.mirror", lambda session, by: mirror_costs.start(session, _context(), key, wanted, by))
+    with runtime().read() as session:
+        expected = mirror_costs.count_expected(session, key)
+    return _begun(
+        "tag_group.mirror",
+        lambda session, by: mirror_costs.start(session, _context(), key, wanted, by, expected=expected),
+    )
 
 
 @signed_in(*READ)

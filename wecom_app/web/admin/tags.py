@@ -153,8 +153,11 @@ def save_group(key: str) -> Answer:
     with runtime().read() as session:
         found = library_edits.find_group(session, key)
     try:
+        with runtime().read() as session:
+            seen = library_edits.look_ahead(session, key, typed.changes(), typed.version)
         with runtime().write() as session:
-            library_edits.edit_group(session, library.context(runtime()), key, typed.changes(), typed.version)
+            context = library.context(runtime())
+            library_edits.edit_group(session, context, key, typed.changes(), typed.version, seen=seen)
             record(session, "tag_group.edit", f"tag_group:{key}")
     except (InvalidInput, Conflict) as error:
         return _group_form(found, typed, tag_forms.problems(error)), error.http_status

@@ -50,6 +50,8 @@ def preview_merge(call: Call) -> BaseModel:
 
 
 def merge_tag(call: Call) -> BaseModel:
+    with call.runtime.read() as session:
+        expected = tag_merges.count_expected(session, call.path["key"], call.body.into)
     return _begun(
         call,
         lambda session, actor: tag_merges.start(
@@ -58,6 +60,7 @@ def merge_tag(call: Call) -> BaseModel:
             call.path["key"],
             call.body.into,
             actor,
+            expected=expected,
             delete_at_wecom=call.body.delete_at_wecom,
         ),
     )
@@ -77,9 +80,13 @@ def preview_single(call: Call) -> BaseModel:
 
 
 def turn_single(call: Call) -> BaseModel:
+    with call.runtime.read() as session:
+        expected = selection_changes.count_expected(session, call.path["key"])
     return _begun(
         call,
-        lambda session, actor: selection_changes.start(session, library.context(call.runtime), call.path["key"], actor),
+        lambda session, actor: selection_changes.start(
+            session, library.context(call.runtime), call.path["key"], actor, expected=expected
+        ),
     )
 
 
@@ -99,10 +106,12 @@ def preview_mirror(call: Call) -> BaseModel:
 
 
 def start_mirror(call: Call) -> BaseModel:
+    with call.runtime.read() as session:
+        expected = mirror_costs.count_expected(session, call.path["key"])
     return _begun(
         call,
         lambda session, actor: mirror_costs.start(
-            session, library.context(call.runtime), call.path["key"], call.body.mirror, actor
+            session, library.context(call.runtime), call.path["key"], call.body.mirror, actor, expected=expected
         ),
     )
 

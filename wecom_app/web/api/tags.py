@@ -70,10 +70,11 @@ def create_tag_group(call: Call) -> BaseModel:
 
 def update_tag_group(call: Call) -> BaseModel:
     given: GroupEdit = call.body
-    key = call.path["key"]
+    key, changes = call.path["key"], cast("library_edits.GroupChanges", _named(given))
+    with call.runtime.read() as session:
+        seen = library_edits.look_ahead(session, key, changes, given.version)
     with call.runtime.write() as session:
-        changes = cast("library_edits.GroupChanges", _named(given))
-        group = library_edits.edit_group(session, library.context(call.runtime), key, changes, given.version)
+        group = library_edits.edit_group(session, library.context(call.runtime), key, changes, given.version, seen=seen)
         return whole(session, group)
 
 
