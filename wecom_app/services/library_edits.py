@@ -347,8 +347,10 @@ def _check_unused(session: Session, group: TagGroup) -> None:
 
 
 def _check_one_each(session: Session, group: TagGroup, seen: int | None) -> None:
-    changed = None if seen is None else selections.changed_since(session, seen)
-    several = selections.count_holding_several(session, group, changed)
+    if seen is None:
+        several = selections.count_holding_several(session, group)
+    else:
+        several = selections.count_since(session, group, seen)
     if several:
         raise Conflict(
             f"有 {several} 位客户同时有这组的几个标签：请用“改为单选”，先看每位客户会留下哪一个",

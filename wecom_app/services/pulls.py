@@ -5,7 +5,7 @@ its cursor in the transaction that takes it in, `pull_finish.finish` sees to wha
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -44,15 +44,17 @@ def start(runtime: Runtime, args: JobArgs) -> None:
         run_ends.note_or_fail(runtime, run_id, error)
         return
     runtime.crash_point("pull.after_members")
+    with runtime.read() as session:
+        # Before the write, since it reads all friendships; a few more by then change neither progress nor the guard.
+        of = _live_by_member(session)
     with runtime.write() as session:
         run = runs.locked(session, run_id)
         if run.state == "running" and run.phase == "start":
-            _begin(session, runtime, run, userids)
+            _begin(session, runtime, run, userids, of)
 
 
-def _begin(session: Session, runtime: Runtime, run: SyncRun, userids: Sequence[str]) -> None:
+def _begin(session: Session, runtime: Runtime, run: SyncRun, userids: Sequence[str], of: Mapping[str, int]) -> None:
     now = runtime.clock.now()
-    of = _live_by_member(session)
     if not userids and of:
         run.reason = EMPTY_LIST
         run_ends.end(runtime, run, "failed")

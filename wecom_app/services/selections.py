@@ -1,6 +1,6 @@
 """Who holds several tags of a group at once: asked before a multi-choice group turns single-choice, and meanwhile."""
 
-from collections.abc import Sequence
+from collections import Counter
 
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
@@ -31,20 +31,24 @@ def holding_several(group: TagGroup) -> Select[int, int]:
     )
 
 
-def count_holding_several(session: Session, group: TagGroup, customer_ids: Sequence[int] | None = None) -> int:
-    """Return how many customers, of all or of these, hold more than one tag of a group."""
-    query = holding_several(group).order_by(None)
-    if customer_ids is not None:
-        query = query.where(CustomerTag.customer_id.in_(customer_ids))
-    several = query.subquery()
+def count_holding_several(session: Session, group: TagGroup) -> int:
+    """Return how many customers hold more than one tag of a group; it takes long where many hold one."""
+    several = holding_several(group).order_by(None).subquery()
     return session.execute(select(func.count(several.c.customer_id.distinct()))).scalar_one()
 
 
 def last_event(session: Session) -> int:
-    """Return the number of the last change of a tag, by which `changed_since` knows what a count has not seen."""
+    """Return the number of the last change of a tag, by which `count_since` knows what a count has not seen."""
     return session.execute(select(func.max(TagEvent.id))).scalar_one() or 0
 
 
-def changed_since(session: Session, event_id: int) -> Sequence[int]:
-    """Return the customers whose tags have changed since."""
-    return session.scalars(select(TagEvent.customer_id).where(TagEvent.id > event_id).distinct()).all()
+def count_since(session: Session, group: TagGroup, event_id: int) -> int:
+    """Return how many of the customers whose tags have changed since hold more than one tag of a group."""
+    changed = session.scalars(select(TagEvent.customer_id).where(TagEvent.id > event_id).distinct()).all()
+    *_, at_level, is_held = of_group(group)
+    # By customer and not by group as well: SQLite would go by the group, and read everybody who has a tag of it.
+    query = select(CustomerTag.customer_id, CustomerTag.relation_id, CustomerTag.tag_id)
+    rows = session.execute(query.where(CustomerTag.customer_id.in_(changed), at_level, is_held)).all()
+    tag_ids = set(session.scalars(select(Tag.id).where(Tag.group_id == group.id)))
+    held = Counter((row.customer_id, row.relation_id) for row in rows if row.tag_id in tag_ids)
+    return len({customer_id for (customer_id, _), number in held.items() if number > 1})
