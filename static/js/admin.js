@@ -76,8 +76,45 @@ onHtmx(["htmx:confirm"], (event) => {
   ask(event.detail.question, () => event.detail.issueRequest(true));
 });
 
-// --- On a phone the navigation is a strip: begin it where one is ---
-document.querySelector(".nav-entry[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+// --- A form is sent once, however often its button is pressed while the answer is on its way ---
+const SENT_MS = 10000;
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post" || event.defaultPrevented) return;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = "yes";
+  // Whoever has stopped the loading may press again.
+  setTimeout(() => delete form.dataset.sent, SENT_MS);
+});
+// The browser's way back may show the page as it was left.
+addEventListener("pageshow", () => {
+  for (const form of document.forms) {
+    delete form.dataset.sent;
+    delete form.dataset.asked;
+  }
+});
+
+// --- On a phone the navigation stands behind a button ---
+const toggle = document.querySelector(".nav-toggle");
+
+function unfold(open) { toggle.setAttribute("aria-expanded", String(open)); }
+
+toggle.addEventListener("click", () => unfold(toggle.ariaExpanded !== "true"));
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || toggle.ariaExpanded !== "true") return;
+  unfold(false);
+  toggle.focus();
+});
+// It lies over the page: whoever goes on there, by finger or by key, does not want it in the way.
+for (const name of ["pointerdown", "focusin"]) {
+  document.addEventListener(name, (event) => { if (!event.target.closest(".console-nav")) unfold(false); });
+}
+// The browser's way back may show the page as it was left.
+addEventListener("pagehide", () => unfold(false));
 
 // --- Where one was, after an act that brings the same page back: otherwise the focus and the place on the page are lost ---
 const PLACE = "console-place";
@@ -101,8 +138,11 @@ function comeBack() {
   const place = JSON.parse(sessionStorage.getItem(PLACE) ?? "null");
   sessionStorage.removeItem(PLACE);
   if (place?.page !== location.pathname || location.hash) return;
-  buttonOf(place)?.focus({ preventScroll: true });
+  const button = buttonOf(place);
+  button?.focus({ preventScroll: true });
   scrollTo(0, place.top);
+  // What was moved may stand elsewhere now.
+  button?.scrollIntoView({ block: "nearest" });
 }
 
 document.addEventListener("submit", (event) => {

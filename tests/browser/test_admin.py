@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import OpenWindow
 from tests.browser.site import Site
@@ -115,6 +115,43 @@ def test_the_pages_are_accessible_and_fit_every_width(site: Site, window: OpenWi
         page.open(path)
         assert page.violations() == [], path
         assert page.overflow() == 0, path
+
+
+def test_on_a_phone_all_pages_stand_behind_a_button_and_are_reached_by_key(site: Site, window: OpenWindow) -> None:
+    page = admin(window, Look(375, 740, touch=True)).open("/admin/content")
+    button, entry = page.page.get_by_role("button", name="菜单"), page.page.get_by_role("link", name="计划")
+    expect(entry).to_be_hidden()
+    page.ready(button).focus()
+    page.page.keyboard.press("Enter")
+    expect(entry).to_be_visible()
+    page.evaluates("(({scrollWidth, clientWidth}) => scrollWidth - clientWidth)(document.querySelector('nav'))", 0)
+    assert page.overflow() == 0
+    assert page.violations() == []
+    page.page.keyboard.press("Tab")
+    page.evaluates("document.activeElement.textContent.trim()", "客户")
+    page.page.keyboard.press("Escape")
+    expect(entry).to_be_hidden()
+    page.evaluates("document.activeElement.className.includes('nav-toggle')", True)
+    button.tap()
+    entry.tap()
+    page.page.wait_for_url("**/admin/schedules")
+
+
+def test_a_form_is_sent_once_however_often_its_button_is_pressed(site: Site, window: OpenWindow) -> None:
+    page = admin(window).open("/admin/tags/groups/new")
+    held: list[Route] = []
+    page.page.route("**/groups/new", lambda route: held.append(route))
+    page.ready(page.find("#field-name")).fill("客户意向")
+    save = page.page.get_by_role("button", name="保存")
+    save.scroll_into_view_if_needed()
+    box = save.bounding_box()
+    assert box is not None
+    for _ in range(2):
+        page.page.mouse.click(box["x"] + 5, box["y"] + 5)
+        page.until(lambda: bool(held))
+    # A second sending would have called the first one off, and would be held for ever.
+    held[0].continue_()
+    page.shows("标签组已新建")
 
 
 def test_a_tag_says_why_it_stands_and_its_change_is_taken_back_after_asking(site: Site, window: OpenWindow) -> None:

@@ -63,6 +63,7 @@ def test_a_deletion_of_many_tags_waits_is_looked_at_and_approved(site: Site, win
     site.simulator.faults.put({})
     site.settle()
     page = window(roles=("admin",), look=PHONE).open("/admin")
+    page.press("菜单 有待处理")
     page.page.get_by_role("link", name="同步 1 项待处理").click()
     page.page.get_by_role("link", name="查看预览并处理").click()
     page.shows("企业微信里一次删除了")

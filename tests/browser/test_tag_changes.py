@@ -93,7 +93,7 @@ def test_a_group_turns_single_after_a_look_at_who_keeps_what(site: Site, window:
 
 @pytest.mark.parametrize("look", [DESK, Look(1280, 900, dark=True), Look(375, 760), Look(375, 760, dark=True)])
 def test_the_pages_of_changes_are_accessible_and_fit_every_width(site: Site, window: OpenWindow, look: Look) -> None:
-    old, new = site.make_tags("老客" * 15, "常客")
+    old, new, other = site.make_tags("老客" * 15, "常客", "贵宾" * 15)
     site.make_tags("重点", group="内部", mirror="none")
     site.scan("林晓芸", tags=[old, new])
     groups = {group["name"]: group["key"] for group in site.get("/tag-groups")["items"]}
@@ -106,6 +106,7 @@ def test_the_pages_of_changes_are_accessible_and_fit_every_width(site: Site, win
         f"/admin/tags/changes/{change}",
         f"/admin/tags/items/{new}",
         f"/admin/tags/items/{new}/merge",
+        f"/admin/tags/items/{other}/merge?into={new}",
         f"/admin/tags/groups/{groups['兴趣']}/single",
         f"/admin/tags/groups/{groups['内部']}/mirror",
     ):

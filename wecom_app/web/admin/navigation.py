@@ -61,6 +61,11 @@ class ShownGroup:
     words: str
     entries: tuple[ShownEntry, ...]
 
+    @property
+    def has_badge(self) -> bool:
+        """Whether anything waits for a person, for the button that opens the navigation on a phone."""
+        return any(entry.badge for entry in self.entries)
+
 
 CONSOLE = (Role.ADMIN, Role.AUDITOR, Role.OPS)
 """Who has a use for the console's first page."""
@@ -80,7 +85,7 @@ GROUPS: tuple[Group, ...] = (
             Entry("home", "概况", "admin.home", frozenset(CONSOLE), things_to_do),
             Entry("sync", "同步", "admin.sync", frozenset(CONSOLE), waiting_runs),
             Entry("conflicts", "不一致", "admin.conflicts", frozenset({Role.ADMIN, Role.AUDITOR}), open_conflicts),
-            Entry("schedules", "计划", "admin.schedules", frozenset({Role.ADMIN, Role.OPS})),
+            Entry("schedules", "计划", "admin.schedules", frozenset(CONSOLE)),
             Entry("roles", "角色与权限", "admin.roles", frozenset({Role.ADMIN, Role.AUDITOR})),
         ),
     ),
