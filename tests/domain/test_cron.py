@@ -182,7 +182,7 @@ def test_whatever_can_be_read_can_be_said(text: str) -> None:
         ("0 9 * * 1,", "「星期」里的「1,」多了一个逗号"),
         ("0 0 31 4,6 *", "永远不会执行"),
         ("0 0 30 2 *", "永远不会执行"),
-        ("９ * * * *", "看不懂"),
+        ("٩ * * * *", "看不懂"),
         ("0 " * 60, "最多 100 个字符"),
     ],
 )
@@ -191,6 +191,10 @@ def test_what_is_wrong_is_told_place_by_place(text: str, told: str) -> None:
         parse(text)
     assert told in refused.value.message
     assert refused.value.details == {"cron": refused.value.message}
+
+
+def test_what_a_chinese_keyboard_types_in_full_width_is_read() -> None:
+    assert parse("３０　９ ＊／２ ＊ １，３") == parse("30 9 */2 * 1,3")
 
 
 @settings(max_examples=300, deadline=None)

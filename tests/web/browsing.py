@@ -1,6 +1,7 @@
 """A browser in tests: signed in as a member or a local administrator, sending what our own pages would send."""
 
 import re
+from html.parser import HTMLParser
 from typing import Any
 
 from flask.testing import FlaskClient
@@ -81,3 +82,44 @@ def hidden_csrf(page: TestResponse) -> str:
     found = re.search(r'name="csrf_token" value="([0-9a-f]{80})"', page.get_data(as_text=True))
     assert found, page.get_data(as_text=True)
     return found[1]
+
+
+class _Fields(HTMLParser):
+    """The fields of one form as a browser would send them."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__()
+        self.wanted, self.inside, self.sent = wanted, False, dict[str, str]()
+        self.chosen = self.written = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.inside = given.get("id") == self.wanted
+        elif self.inside and tag == "option":
+            self.sent[self.chosen] = (
+                given["value"] if "selected" in given else self.sent.get(self.chosen, given["value"])
+            )
+        elif self.inside and "name" in given:
+            self.chosen = given["name"]
+            if tag == "textarea":
+                self.written = self.chosen
+                self.sent[self.chosen] = ""
+            elif tag == "input" and (given.get("type") != "checkbox" or "checked" in given):
+                self.sent[self.chosen] = given.get("value", "on")
+
+    def handle_endtag(self, tag: str) -> None:
+        self.written = "" if tag == "textarea" else self.written
+        self.inside = self.inside and tag != "form"
+
+    def handle_data(self, data: str) -> None:
+        if self.written:
+            self.sent[self.written] += data
+
+
+def form_on(page: TestResponse, form_id: str) -> dict[str, str]:
+    """Return what a browser would send if the form were saved as the page shows it."""
+    fields = _Fields(form_id)
+    fields.feed(page.get_data(as_text=True))
+    assert fields.sent, f"no form {form_id}"
+    return fields.sent

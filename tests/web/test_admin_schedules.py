@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.flows.company import Company
-from tests.web.browsing import Browser, local_admin, member
+from tests.web.browsing import Browser, form_on, local_admin, member
 from wecom_app.domain.access import Role
 from wecom_app.services import schedules
 
@@ -40,6 +40,7 @@ def test_a_schedule_is_made_edited_and_fires_at_its_new_time(company: Company) -
 
 def test_a_refused_form_is_shown_again_with_what_to_change(company: Company) -> None:
     admin = local_admin(company)
+    before = company.get("/schedules")["items"]
     for wrong, told in (
         ({"cron": "0 9 * *"}, "现在有 4 段"),
         ({"cron": ""}, "请填写执行时间"),
@@ -52,11 +53,71 @@ def test_a_refused_form_is_shown_again_with_what_to_change(company: Company) -> 
         refused = send(admin, **{**FORM, **MORE, **wrong})
         assert refused.status_code == 422, wrong
         assert told in refused.get_data(as_text=True)
-    before = company.get("/schedules")["items"]
-    one = f"/{before[0]['id']}"
-    assert send(admin, one, **{**FORM, **MORE}, version="1").status_code == 303
-    stale = send(admin, one, **{**FORM, **MORE, "name": "旧"}, version="1")
-    assert (stale.status_code, "已被他人修改" in stale.get_data(as_text=True)) == (409, True)
+    assert company.get("/schedules")["items"] == before
+
+
+def test_who_saves_second_sees_what_the_first_saved_and_may_save_over_it(company: Company) -> None:
+    admin = local_admin(company)
+    one = f"/{company.get('/schedules')['items'][0]['id']}"
+    assert send(admin, one, **{**FORM, **MORE, "coalesce": "no"}, version="1").status_code == 303
+    late = send(admin, one, **{**FORM, **MORE, "name": "旧", "cron": "0 6 * * *"}, version="1")
+    page = late.get_data(as_text=True)
+    assert (late.status_code, "已被他人修改" in page) == (409, True)
+    for told in ("名称：现在是「核对标签库」", "执行时间：现在是「30 9 * * 1-5」", "错过多次：现在是「每次都补」"):
+        assert told in page
+    assert "时区：现在是" not in page
+    assert send(admin, one, **form_on(late, "schedule-form")).status_code == 303
+    saved = company.get(f"/schedules{one}")
+    assert (saved["name"], saved["cron"], saved["coalesce"]) == ("旧", "0 6 * * *", True)
+
+
+def test_saving_a_form_as_it_is_shown_changes_nothing(company: Company) -> None:
+    admin = local_admin(company)
+    for before in company.get("/schedules")["items"]:
+        one = f"/{before['id']}"
+        assert send(admin, one, **form_on(admin.get(HOME + one), "schedule-form")).status_code == 303
+        assert company.get(f"/schedules{one}") == before
+    delay = {**FORM, **MORE, "jitter": "999"}
+    assert 'id="error-jitter">随机推迟 0 到 6 小时' in send(admin, **delay).get_data(as_text=True)
+
+
+def test_an_auditor_sees_schedules_and_their_runs_and_can_change_nothing(company: Company) -> None:
+    auditor, admin = member(company, "zhang", Role.AUDITOR), local_admin(company)
+    one = company.get("/schedules")["items"][0]
+    send(admin, f"/{one['id']}/run")
+    company.settle()
+    send(admin, f"/{company.get('/schedules')['items'][-1]['id']}/remove")
+    for path, shown in (("", one["words"]), (f"/{one['id']}", "执行记录")):
+        page = text(auditor, path)
+        assert shown in page
+        navigation, main = page.split("<main")
+        assert 'href="/admin/schedules"' in navigation
+        main = main.split("</main>")[0]
+        assert ("<button" in main, "新建" in main) == (False, False), path
+    assert '<fieldset class="stack plain" disabled>' in text(auditor, f"/{one['id']}")
+    assert "完成" in text(auditor, f"/{one['id']}/last-run")
+
+
+def test_a_removed_schedule_can_be_brought_back_after_its_notice_has_gone(company: Company) -> None:
+    admin = local_admin(company)
+    one = company.get("/schedules")["items"][0]
+    assert "已删除" not in text(admin)
+    send(admin, f"/{one['id']}/remove")
+    page = text(admin)
+    assert "已删除 1 个" in page
+    assert f'aria-label="恢复「{one["name"]}」"' in page
+    send(admin, f"/{one['id']}/restore")
+    assert "已删除" not in text(admin)
+
+
+def test_times_typed_in_full_width_are_understood_and_kept_as_cron(company: Company) -> None:
+    admin = local_admin(company)
+    assert "每周一至周五 09:30" in text(admin, "/preview?cron=３０　９ ＊ ＊ １-５&time_zone=")
+    assert send(admin, **{**FORM, **MORE, "cron": "３０　９ ＊ ＊ １，３"}).status_code == 303
+    made = company.get("/schedules")["items"][-1]
+    assert made["cron"] == "30 9 * * 1,3"
+    assert send(admin, f"/{made['id']}", **{**FORM, **MORE, "cron": "０ ８ ＊ ＊ ＊"}, version="1").status_code == 303
+    assert company.get(f"/schedules/{made['id']}")["cron"] == "0 8 * * *"
 
 
 def test_what_was_paused_or_removed_is_offered_back(company: Company) -> None:

@@ -8,6 +8,7 @@ Called by `services.schedules`; `domain.cron_words` says the same in Chinese.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from unicodedata import normalize
 from zoneinfo import ZoneInfo
 
 from wecom_app.errors import InvalidInput
@@ -79,7 +80,8 @@ class Cron:
 
 def parse(text: str) -> Cron:
     """Read an expression or a macro; raise InvalidInput that names the place which is wrong."""
-    given = " ".join(text.split())
+    # A Chinese keyboard types digits, stars and spaces in full width.
+    given = " ".join(normalize("NFKC", text).split())
     if not given:
         raise _wrong("请填写执行时间，例如 15 2 * * *（每天 02:15）")
     if len(given) > LONGEST:

@@ -152,7 +152,7 @@ def create(session: Session, draft: ScheduleDraft, actor: str, now: datetime) ->
     """Make a schedule that is in force at once; raise InvalidInput, naming each field that is wrong."""
     _check(draft)
     made = Schedule(
-        **{field.name: getattr(draft, field.name) for field in fields(draft)},
+        **{**vars(draft), "cron": cron.parse(draft.cron).text},
         enabled=True,
         args={},
         version=1,
@@ -176,11 +176,12 @@ def edit(
     if version is not None and version != schedule.version:
         raise StaleEdit(details={"version": schedule.version})
     given = {name: value for name, value in vars(changes).items() if value is not None}
-    changed = {name: value for name, value in given.items() if getattr(schedule, name) != value}
+    draft = ScheduleDraft(**{field.name: getattr(schedule, field.name) for field in fields(ScheduleDraft)} | given)
+    _check(draft)
+    values = {**vars(draft), "cron": cron.parse(draft.cron).text}
+    changed = {name: value for name, value in values.items() if getattr(schedule, name) != value}
     if not changed:
         return schedule
-    draft = ScheduleDraft(**{field.name: getattr(schedule, field.name) for field in fields(ScheduleDraft)} | changed)
-    _check(draft)
     _touch(schedule, actor, now, **changed)
     if schedule.enabled and changed.keys() & set(TIMING):
         schedule.next_at = _moment_after(schedule, now)
@@ -245,6 +246,12 @@ def list_schedules(session: Session, queue: JobQueue, now: datetime) -> list[Sch
     """Return all schedules, in the order in which they were made."""
     found = session.scalars(select(Schedule).where(Schedule.deleted_at.is_(None)).order_by(Schedule.id))
     return [view(session, queue, schedule, now) for schedule in found]
+
+
+def list_removed(session: Session, *, limit: int = 20) -> list[Schedule]:
+    """Return those that were taken away, the latest first."""
+    query = select(Schedule).where(Schedule.deleted_at.is_not(None)).order_by(Schedule.deleted_at.desc(), Schedule.id)
+    return list(session.scalars(query.limit(limit)))
 
 
 def view(session: Session, queue: JobQueue, schedule: Schedule, now: datetime) -> ScheduleView:

@@ -17,11 +17,12 @@ from wecom_app.services import audit, run_history, schedule_runs, schedule_times
 from wecom_app.services.schedule_kinds import KINDS
 from wecom_app.services.schedule_runs import STATE_WORDS, RunView
 from wecom_app.services.schedules import ScheduleDraft, ScheduleEdit, ScheduleView
-from wecom_app.web.admin import notices
+from wecom_app.web.admin import notices, stale
 from wecom_app.web.session import current_viewer, signed_in
 from wecom_app.web.state import runtime
 
-WHO = (Role.ADMIN, Role.OPS)
+READ = (Role.ADMIN, Role.AUDITOR, Role.OPS)
+ACT = (Role.ADMIN, Role.OPS)
 SHOWN_RUNS = 20
 LARGEST = 1e6
 """Beyond any bound that a schedule has."""
@@ -34,6 +35,15 @@ GRACES = [
     (86_400, "1 天"),
     (604_800, "7 天"),
 ]
+COALESCE_WORDS = {"yes": "只补一次", "no": "每次都补"}
+LABELS = {
+    "name": "名称",
+    "cron": "执行时间",
+    "time_zone": "时区",
+    "misfire_grace_s": "错过时最多晚多久仍补做",
+    "coalesce": "错过多次",
+    "jitter": "随机推迟（分钟）",
+}
 EXAMPLES = ("15 2 * * *", "0 9 * * 1-5", "30 8 * * 1", "*/15 9-18 * * *", "0 6 1 * *")
 
 
@@ -73,17 +83,18 @@ def register(blueprint: Blueprint) -> None:
         add(f"/schedules/<int:schedule_id>/{name}", f"schedules_{name}", view, methods=["POST"])
 
 
-@signed_in(*WHO)
+@signed_in(*READ)
 def list_all() -> str:
     """All schedules with their words, next times and last results."""
     with runtime().read() as session:
         found = schedules.list_schedules(session, runtime().queue, runtime().clock.now())
+        removed = schedules.list_removed(session)
         people = _people(session, [view.last_run for view in found])
     rows = [(view, _times(view)) for view in found]
-    return render_template("admin/schedules/list.html", rows=rows, people=people, **_words())
+    return render_template("admin/schedules/list.html", rows=rows, removed=removed, people=people, **_words())
 
 
-@signed_in(*WHO)
+@signed_in(*READ)
 def last_run(schedule_id: int) -> Response:
     """What came of the last run, asked for again and again while it is under way; its end renews the page."""
     view = _view(schedule_id)
@@ -96,20 +107,20 @@ def last_run(schedule_id: int) -> Response:
     return answer
 
 
-@signed_in(*WHO)
+@signed_in(*ACT)
 def preview() -> str:
     """What the expression typed means, and its next five times."""
     text, zone = request.args.get("cron", "")[:200], request.args.get("time_zone", "")[:64].strip()
     return render_template("admin/schedules/_preview.html", **_preview(text, zone or runtime().settings.time_zone))
 
 
-@signed_in(*WHO)
+@signed_in(*ACT)
 def new() -> str:
     """The form of a schedule that is yet to be made."""
     return _form(None, Typed(time_zone=runtime().settings.time_zone), {})
 
 
-@signed_in(*WHO)
+@signed_in(*ACT)
 def create() -> str | Response | tuple[str, int]:
     """Make a schedule from the form, or show the form again with what is wrong."""
     typed = _typed()
@@ -122,14 +133,14 @@ def create() -> str | Response | tuple[str, int]:
     return _carry(None, typed, act, "create", "schedule.created")
 
 
-@signed_in(*WHO)
+@signed_in(*READ)
 def one(schedule_id: int) -> str:
     """The form of a schedule, and its runs."""
     view = _view(schedule_id)
     return _form(view, _typed_of(view), {})
 
 
-@signed_in(*WHO)
+@signed_in(*ACT)
 def save(schedule_id: int) -> str | Response | tuple[str, int]:
     """Change a schedule by the form; what it does stays what it was made for."""
     view = _view(schedule_id)
@@ -142,7 +153,7 @@ def save(schedule_id: int) -> str | Response | tuple[str, int]:
     return _carry(view, typed, act, "edit", "schedule.saved")
 
 
-@signed_in(*WHO)
+@signed_in(*ACT)
 def run_now(schedule_id: int) -> Response:
     """Begin a run at once."""
     queue = runtime().queue
@@ -154,7 +165,7 @@ def run_now(schedule_id: int) -> Response:
     )
 
 
-@signed_in(*WHO)
+@signed_in(*ACT)
 def stop(schedule_id: int) -> Response:
     """Ask the run under way to stop."""
 
@@ -165,7 +176,7 @@ def stop(schedule_id: int) -> Response:
     return _act(schedule_id, "stop", "stopping", act)
 
 
-@signed_in(*WHO)
+@signed_in(*ACT)
 def pause(schedule_id: int) -> Response:
     """Have it fire no more; the notice offers the way back."""
     return _act(
@@ -173,7 +184,7 @@ def pause(schedule_id: int) -> Response:
     )
 
 
-@signed_in(*WHO)
+@signed_in(*ACT)
 def resume(schedule_id: int) -> Response:
     """Have it fire again."""
     return _act(
@@ -181,7 +192,7 @@ def resume(schedule_id: int) -> Response:
     )
 
 
-@signed_in(*WHO)
+@signed_in(*ACT)
 def remove(schedule_id: int) -> Response:
     """Take it away; the notice offers the way back."""
     queue = runtime().queue
@@ -193,7 +204,7 @@ def remove(schedule_id: int) -> Response:
     )
 
 
-@signed_in(*WHO)
+@signed_in(*ACT)
 def restore(schedule_id: int) -> Response:
     """Bring a removed one back."""
     return _act(
@@ -220,11 +231,12 @@ def _carry(
         with runtime().write() as session:
             audit.record(session, current_viewer(), f"schedule.{verb}", f"schedule:{act(session, now)}", now=now)
     except StaleEdit as error:
-        return _form(view, typed, {"form": error.message}), error.http_status
+        assert view is not None, "only what is there can be outdated"
+        now_there = _typed_of(_view(view.id))
+        told = stale.problems(_read_out(now_there), _read_out(typed), LABELS)
+        return _form(view, replace(typed, version=now_there.version), told), error.http_status
     except InvalidInput as error:
-        return _form(
-            view, typed, {name: str(words) for name, words in (error.details or {}).items()}
-        ), error.http_status
+        return _form(view, typed, _problems(error)), error.http_status
     return notices.back_to("admin.schedules", notice)
 
 
@@ -244,6 +256,7 @@ def _form(view: ScheduleView | None, typed: Typed, problems: dict[str, str]) -> 
         people=people,
         kinds=KINDS,
         graces=_graces(typed.misfire_grace_s),
+        coalesce_words=COALESCE_WORDS,
         examples=[(text, schedule_times.preview(text, "UTC", runtime().clock.now()).words) for text in EXAMPLES],
         preview=_preview(typed.cron, typed.time_zone) if typed.cron else None,
         **_words(),
@@ -296,6 +309,22 @@ def _typed_of(view: ScheduleView) -> Typed:
     )
 
 
+def _problems(error: InvalidInput) -> dict[str, str]:
+    """Return what is wrong by the names of the form's fields."""
+    told = {name: str(words) for name, words in (error.details or {}).items()}
+    return {"jitter" if name == "jitter_s" else name: words for name, words in told.items()}
+
+
+def _read_out(typed: Typed) -> dict[str, str]:
+    """Return what stands in the form as people read it, by the names of its fields."""
+    graces = {str(value): words for value, words in GRACES}
+    return {
+        **vars(typed),
+        "misfire_grace_s": graces.get(typed.misfire_grace_s, f"{typed.misfire_grace_s} 秒"),
+        "coalesce": COALESCE_WORDS.get(typed.coalesce, ""),
+    }
+
+
 def _read(typed: Typed) -> ScheduleEdit:
     """Return what was typed; raise InvalidInput for what is no number."""
     grace_s, jitter_s = _seconds(typed.misfire_grace_s, 1), _seconds(typed.jitter or "0", 60)
@@ -325,7 +354,11 @@ def _graces(chosen: str) -> list[tuple[int, str]]:
 
 
 def _words() -> dict[str, object]:
-    return {"state_words": STATE_WORDS, "zone": runtime().settings.time_zone}
+    return {
+        "state_words": STATE_WORDS,
+        "zone": runtime().settings.time_zone,
+        "may_act": current_viewer().may(*ACT),
+    }
 
 
 def _actor() -> str:
