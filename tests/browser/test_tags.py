@@ -40,7 +40,7 @@ def test_who_moves_by_keyboard_stays_at_his_button_and_his_place_on_the_page(sit
     page = window(roles=("admin",), look=DESK).open("/admin/tags")
     groups = page.find(".tree-group")
     assert groups.first.get_by_role("button").all_inner_texts() == ["下移", "归档"]
-    assert groups.last.get_by_role("button").all_inner_texts() == ["上移", "归档"]
+    assert groups.last.get_by_role("button").all_inner_texts() == ["置顶", "上移", "归档"]
     label = groups.nth(7).get_by_role("button", name="下移").get_attribute("aria-label") or ""
     button = page.page.get_by_role("button", name=label)
     button.scroll_into_view_if_needed()

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from tests.flows.company import Company
-from tests.web.browsing import Browser, local_admin
+from tests.web.browsing import Browser, form_on, local_admin
 
 HOME = "/admin/tags"
 
@@ -73,6 +73,43 @@ def test_two_who_edit_at_once_do_not_overwrite_each_other(company: Company) -> N
     company.settle()
     assert [tag["name"] for tag in company.get("/tags")["items"]] == ["护肤品"]
 
+    # He sees what the other saved, and by saving once more decides for his own.
+    assert "名称：现在是「护肤品」" in page
+    assert "说明：现在是空的" in page
+    assert "状态：现在是" not in page
+    assert send(admin, f"/items/{key}", **form_on(late, "settings")).status_code == 303
+    (tag,) = company.get("/tags")["items"]
+    assert (tag["name"], tag["description"]) == ("面霜", "写了很久")
+
+
+def test_two_who_edit_a_group_at_once_do_not_overwrite_each_other(company: Company) -> None:
+    admin = local_admin(company)
+    company.make_tags("护肤")
+    (group,) = company.get("/tag-groups")["items"]
+    send(
+        admin, f"/groups/{group['key']}", **group_form(name="兴趣", dimension="behaviour", sensitive="on"), version="1"
+    )
+    form = group_form(name="喜好", selection="single", dimension="behaviour")
+    late = send(admin, f"/groups/{group['key']}", **form, version="1")
+    page = late.get_data(as_text=True)
+    assert late.status_code == 409
+    for told in ("名称：现在是「兴趣」", "单选还是多选：现在是「多选：可以同时有几个」", "敏感：现在是「是」"):
+        assert told in page
+    assert "维度：现在是" not in page
+    assert send(admin, f"/groups/{group['key']}", **form_on(late, "settings")).status_code == 303
+    (group,) = company.get("/tag-groups")["items"]
+    assert (group["name"], group["selection"], group["sensitive"]) == ("喜好", "single", False)
+
+
+def test_saving_a_form_as_it_is_shown_changes_nothing(company: Company) -> None:
+    admin = local_admin(company)
+    made = send(admin, "/groups/new", **group_form(tags="高\n低", editable_by="leaders", colour="teal", ttl_days="30"))
+    company.settle()
+    (before,) = company.get("/tag-groups")["items"]
+    for path in (made.location.removeprefix(HOME).partition("?")[0], f"/items/{before['tags'][0]['key']}"):
+        assert send(admin, path, **form_on(admin.get(HOME + path), "settings")).status_code == 303
+    assert company.get("/tag-groups")["items"] == [before]
+
 
 def test_tags_and_groups_move_by_buttons_and_stop_at_the_ends(company: Company) -> None:
     admin = local_admin(company)
@@ -86,6 +123,48 @@ def test_tags_and_groups_move_by_buttons_and_stop_at_the_ends(company: Company) 
     company.settle()
     page = text(admin)
     assert page.index("第二组") < page.index(">兴趣<")
+
+
+def test_a_long_group_is_shown_in_pages_and_a_tag_that_moves_is_followed(company: Company) -> None:
+    admin = local_admin(company)
+    names = [f"批次{number:03d}" for number in range(120)]
+    made = send(admin, "/groups/new", **group_form(name="批次", mirror="none", tags="\n".join(names)))
+    assert made.status_code == 303
+    (group,) = company.get("/tag-groups")["items"]
+    one, key = f"/groups/{group['key']}", {tag["name"]: tag["key"] for tag in group["tags"]}
+
+    first, last = text(admin, one), text(admin, f"{one}?page=99")
+    assert ("批次049" in first, "批次050" in first, "第 1–50 个，共 120 个" in first) == (True, False, True)
+    assert ("批次119" in last, "批次099" in last, "第 101–120 个，共 120 个" in last) == (True, False, True)
+    assert f'action="{HOME}/items/{key["批次119"]}/move"' in last
+
+    for name, to, page in (("批次100", "up", "&page=1"), ("批次119", "top", ""), ("批次048", "down", "&page=1")):
+        assert send(admin, f"/items/{key[name]}/move", to=to).location == f"{HOME}{one}?notice=tags.moved{page}"
+    assert company.get("/tag-groups")["items"][0]["tags"][0]["name"] == "批次119"
+    # The library shows as many as can be looked over; the rest opens by a click.
+    assert "其余 90 个" in text(admin)
+
+
+def test_among_many_groups_one_that_moves_is_followed_and_goes_to_the_top_at_once(company: Company) -> None:
+    admin = local_admin(company)
+    for number in range(25):
+        company.post("/tag-groups", {"name": f"第{number}组", "dimension": "journey", "mirror": "none", "tags": []})
+    key = {group["name"]: group["key"] for group in company.get("/tag-groups?limit=100")["items"]}
+    moved = send(admin, f"/groups/{key['第21组']}/move", to="down")
+    assert moved.location == f"{HOME}?notice=tags.moved&dimension=journey&page=1"
+    assert "置顶标签组「第21组」" in admin.get(moved.location).get_data(as_text=True)
+    send(admin, f"/groups/{key['第24组']}/move", to="top")
+    page = text(admin)
+    assert page.index("第24组") < page.index("第0组")
+
+
+def test_a_name_that_is_too_long_is_named_among_many(company: Company) -> None:
+    admin = local_admin(company)
+    company.make_tags("护肤")
+    (group,) = company.get("/tag-groups")["items"]
+    refused = send(admin, f"/groups/{group['key']}/tags", names=f"彩妆\n{'很长' * 16}\n香水")
+    assert refused.status_code == 422
+    assert "1 到 30 个字，「很长很长很长很长很长很长…」有 32 个" in refused.get_data(as_text=True)
 
 
 def test_what_is_archived_is_offered_back_and_its_users_are_asked_about_first(company: Company) -> None:
@@ -136,6 +215,21 @@ def test_a_dimension_of_ones_own_is_made_renamed_moved_and_archived_while_empty(
     send(admin, f"/groups/{group['key']}/archive")
     archived = send(admin, f"/dimensions/{key}/archive")
     assert f'action="{HOME}/dimensions/{key}/restore"' in admin.get(archived.location).get_data(as_text=True)
+
+
+def test_what_a_file_lacks_is_said_with_the_way_to_a_right_one(company: Company) -> None:
+    admin = local_admin(company)
+    for content, name, told in (
+        ("PK\x03\x04book", "标签.xlsx", "请在表格软件里另存为 CSV"),
+        ("", "空.csv", "第一行要是列名"),
+        ("维度,标签组,标签\n", "少列.csv", "可以先导出 CSV，照着它的列名填"),
+        ("维度 key,标签组,标签\n", "表格.txt", "文件名要以 .csv 结尾"),
+    ):
+        refused = upload(admin, content, name)
+        assert (refused.status_code, told in refused.get_data(as_text=True)) == (422, True), name
+    body, kind = b"x" * 1024 * 1100, "application/x-www-form-urlencoded"
+    large = admin.send("POST", f"{HOME}/import", form=body, Content_Type=kind, Accept="text/html")
+    assert (large.status_code, "一次最多 1024 KB" in large.get_data(as_text=True)) == (413, True)
 
 
 def upload(browser: Browser, content: str, name: str = "tags.yaml", **form: Any) -> Any:

@@ -28,6 +28,8 @@ CHOSEN = frozenset(
 )
 """Columns whose empty cell says nothing rather than empties the field."""
 BY_HEADING = {**{words: name for name, words in COLUMNS.items()}, **{name: name for name in COLUMNS}}
+ZIP = b"PK\x03\x04"
+"""What an Excel workbook begins with."""
 YES_OR_NO = {"是": "true", "否": "false"}
 WORDS: Mapping[str, str] = {
     "missing": "缺少 {field}",
@@ -66,6 +68,8 @@ def read(content: bytes, filename: str = "") -> LibraryFile:
 
 def decoded(content: bytes) -> str:
     """Return a file's text: UTF-8 with or without BOM, or what Excel in China writes; raise Faulty."""
+    if content.startswith(ZIP):
+        raise Faulty([(0, "这是 Excel 工作簿，请在表格软件里另存为 CSV 再上传")])
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             text = content.decode(encoding)
@@ -82,7 +86,7 @@ def _from_yaml(text: str) -> LibraryFile:
     except Unreadable as error:
         raise Faulty([(error.line, error.words)]) from None
     if not isinstance(document, Fields) or document.get("format") != FORMAT:
-        raise Faulty([(1, f"不是标签库文件：第一行应为 format: {FORMAT}")])
+        raise Faulty([(1, f"不是标签库文件：第一行应为 format: {FORMAT}；表格的文件名要以 .csv 结尾")])
     known = Fields({name: document.pop(name, None) or [] for name in ("dimensions", "groups")})
     known.lines = document.lines
     unknown = [(document.lines[name], f"不认识 {name}") for name in document if name not in ("format", "line")]
@@ -122,6 +126,8 @@ def _from_csv(text: str) -> LibraryFile:
 
 def _columns(head: Sequence[str]) -> list[str | None]:
     names = [name.strip() for name in head]
+    if not any(names):
+        raise Faulty([(1, "第一行要是列名，可以先导出 CSV，照着它填")])
     columns = [BY_HEADING.get(name) for name in names]
     known = [column for column in columns if column]
     problems = {
@@ -131,7 +137,7 @@ def _columns(head: Sequence[str]) -> list[str | None]:
     }
     found = [(1, f"{words}：{'、'.join(wrong)}") for words, wrong in problems.items() if wrong]
     if found:
-        raise Faulty(found)
+        raise Faulty([*found, (0, "可以先导出 CSV，照着它的列名填")])
     return columns
 
 

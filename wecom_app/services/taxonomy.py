@@ -267,7 +267,8 @@ def clean_name(name: str) -> str:
     """Return the name in one spelling, without outer space; raise InvalidInput if it is empty or too long for WeCom."""
     cleaned = canonical(name)
     if not cleaned or len(cleaned) > MAX_NAME:
-        raise InvalidInput(f"名称需为 1 到 {MAX_NAME} 个字")
+        which = f"，「{cleaned[:12]}…」有 {len(cleaned)} 个" if cleaned else ""
+        raise InvalidInput(f"名称需为 1 到 {MAX_NAME} 个字{which}")
     wrong = fault(cleaned)
     if wrong:
         raise InvalidInput(wrong)

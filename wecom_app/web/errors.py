@@ -61,6 +61,8 @@ def _app_error(error: AppError) -> AnyResponse:
 def _http_error(error: HTTPException) -> AnyResponse:
     status = error.code or 500
     code, message = HTTP_WORDS.get(status, ("http_error", error.name))
+    if status == 413 and request.max_content_length:
+        message = f"{message}，一次最多 {request.max_content_length // 1024} KB"
     response = _answer({"error": code, "message": message, "request_id": g.get("request_id", "")}, status)
     if status == 405:
         response.headers["Allow"] = error.get_response().headers.get("Allow", "")

@@ -1,14 +1,15 @@
 """The forms of the tag library: what they show, what was typed, and the words of their choices."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from wecom_app.domain.definitions import POLICY_WORDS, Policy
 from wecom_app.domain.vocabulary import LIFECYCLE_WORDS, Colour, EditableBy, Lifecycle, Mirror, Scope, Selection
-from wecom_app.errors import AppError, InvalidInput, StaleEdit
+from wecom_app.errors import AppError, InvalidInput
 from wecom_app.models import Tag, TagGroup
 from wecom_app.services.library_edits import GroupChanges, TagChanges
+from wecom_app.web.admin import stale
 
 SELECTION_WORDS = {Selection.MULTI: "多选：可以同时有几个", Selection.SINGLE: "单选：最多有一个"}
 SELECTION_SHORT = {Selection.MULTI: "多选", Selection.SINGLE: "单选"}
@@ -37,6 +38,37 @@ COLOUR_WORDS = {
 }
 GROUP_LIFECYCLE = dict(LIFECYCLE_WORDS)
 TAG_LIFECYCLE = {key: words for key, words in LIFECYCLE_WORDS.items() if key != Lifecycle.DRAFT}
+LABELS = {
+    "name": "名称",
+    "aliases": "别名",
+    "lifecycle": "状态",
+    "description": "说明",
+    "definition": "口径",
+    "maintainer": "负责人",
+    "ttl_days": "默认有效期（天）",
+}
+TAG_LABELS = {**LABELS, "replaced_by": "改用"}
+GROUP_LABELS = {
+    **LABELS,
+    "dimension": "维度",
+    "selection": "单选还是多选",
+    "scope": "打在谁身上",
+    "mirror": "与企业微信",
+    "conflict_policy": "两边都改了名称或顺序时",
+    "editable_by": "谁可以手动打",
+    "colour": "颜色",
+    "sensitive": "敏感",
+}
+CHOICES: Mapping[str, Mapping[Any, str]] = {
+    "lifecycle": LIFECYCLE_WORDS,
+    "selection": SELECTION_WORDS,
+    "scope": SCOPE_WORDS,
+    "mirror": MIRROR_WORDS,
+    "conflict_policy": CONFLICT_WORDS,
+    "editable_by": EDITABLE_WORDS,
+    "colour": COLOUR_WORDS,
+    "sensitive": {True: "是", False: "否"},
+}
 USE_WORDS = {"channel": "渠道活码", "content": "内容", "bot": "机器人"}
 
 
@@ -134,11 +166,31 @@ def read_tag(form: Mapping[str, str]) -> TagForm:
 
 def problems(error: AppError) -> dict[str, str]:
     """Return what a form says of a refusal, by field."""
-    if isinstance(error, StaleEdit):
-        return {"form": "保存前已被他人修改，您写的还在下面：请在新窗口打开这一页核对后再保存"}
     if isinstance(error, InvalidInput) and error.details:
         return {name: str(words) for name, words in error.details.items()}
     return {"form": error.message}
+
+
+def outdated_group(
+    group: TagGroup, typed: GroupForm, dimensions: Mapping[str, str]
+) -> tuple[GroupForm, dict[str, str]]:
+    """Return the form, fit to be saved over what somebody else saved meanwhile, and what that was."""
+    names = {"dimension": dimensions}
+    told = stale.problems(_read_out(GroupForm.of(group), names), _read_out(typed, names), GROUP_LABELS)
+    return replace(typed, version=group.version), told
+
+
+def outdated_tag(tag: Tag, typed: TagForm, mates: Mapping[str, str]) -> tuple[TagForm, dict[str, str]]:
+    """Return the same of a tag."""
+    names = {"replaced_by": mates}
+    told = stale.problems(_read_out(TagForm.of(tag), names), _read_out(typed, names), TAG_LABELS)
+    return replace(typed, version=tag.version), told
+
+
+def _read_out(form: Texts, names: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Return what stands in a form as people read it."""
+    choices = {**CHOICES, **names}
+    return {name: choices[name].get(value, value) if name in choices else value for name, value in vars(form).items()}
 
 
 def _typed(form: Mapping[str, str]) -> dict[str, Any]:

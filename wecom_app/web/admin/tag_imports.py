@@ -131,6 +131,7 @@ def _page(
         name=name,
         only_add=only_add,
         problems=problems or [],
+        most_kb=MOST_BYTES // 1000,
         trades=starters.NAMES,
         actions=ACTION_WORDS,
         kinds=KIND_WORDS,

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from wecom_app.domain.access import Role
 from wecom_app.domain.vocabulary import SOURCE_GROUP_NAME
-from wecom_app.errors import Conflict, InvalidInput, NotFound
+from wecom_app.errors import Conflict, InvalidInput, NotFound, StaleEdit
 from wecom_app.models import Tag, TagGroup
 from wecom_app.services import (
     audit,
@@ -33,6 +33,8 @@ from wecom_app.web.state import runtime
 READ = (Role.ADMIN, Role.AUDITOR)
 PAGE = 20
 """Groups on a page."""
+TAGS_PAGE = 50
+"""Tags on the page of their group."""
 STEPS = {"up": -1, "down": 1}
 Answer = str | Response | tuple[str, int]
 
@@ -66,8 +68,7 @@ def tree() -> str:
         dimension=request.args.get("dimension", "")[:64],
         archived=request.args.get("show") == "archived",
     )
-    text = request.args.get("page", "")[:6]
-    page = int(text) if text.isascii() and text.isdigit() else 0
+    page = _page()
     with runtime().read() as session:
         found = tag_tree.find(session, runtime().slugify, wanted, skip=page * PAGE, limit=PAGE)
         known = dimensions.list_dimensions(session)
@@ -159,6 +160,11 @@ def save_group(key: str) -> Answer:
             context = library.context(runtime())
             library_edits.edit_group(session, context, key, typed.changes(), typed.version, seen=seen)
             record(session, "tag_group.edit", f"tag_group:{key}")
+    except StaleEdit as error:
+        with runtime().read() as session:
+            found = library_edits.find_group(session, key)
+            known = {one.key: one.name for one in dimensions.list_dimensions(session)}
+        return _group_form(found, *tag_forms.outdated_group(found, typed, known)), error.http_status
     except (InvalidInput, Conflict) as error:
         return _group_form(found, typed, tag_forms.problems(error)), error.http_status
     return notices.back_to("admin.tags_group", "tags.saved", key=key)
@@ -193,7 +199,7 @@ def move_group(key: str) -> Response:
     with runtime().write() as session:
         library_orders.order_groups(session, runtime().queue, dimension, _moved(keys, key))
         record(session, "tag_group.move", f"tag_group:{key}")
-    return notices.back_to("admin.tags", "tags.moved", dimension=dimension)
+    return notices.back_to("admin.tags", "tags.moved", dimension=dimension, page=keys.index(key) // PAGE or None)
 
 
 @signed_in(Role.ADMIN)
@@ -205,7 +211,8 @@ def move_tag(key: str) -> Response:
     with runtime().write() as session:
         library_orders.order_tags(session, runtime().queue, found.key, _moved(keys, key))
         record(session, "tag.move", f"tag:{key}")
-    return notices.back_to("admin.tags_group", "tags.moved", key=found.key)
+    page = keys.index(key) // TAGS_PAGE or None
+    return notices.back_to("admin.tags_group", "tags.moved", key=found.key, page=page)
 
 
 @signed_in(Role.ADMIN)
@@ -252,6 +259,11 @@ def save_tag(key: str) -> Answer:
         with runtime().write() as session:
             library_edits.edit_tag(session, library.context(runtime()), key, typed.changes(), typed.version)
             record(session, "tag.edit", f"tag:{key}")
+    except StaleEdit as error:
+        with runtime().read() as session:
+            found, its_group = library_edits.find_tag(session, key)
+            mates = {one.key: one.name for one in taxonomy.tags_of(session, [its_group.id])[its_group.id]}
+        return _tag_form(found, its_group, *tag_forms.outdated_tag(found, typed, mates)), error.http_status
     except (InvalidInput, Conflict) as error:
         return _tag_form(found, its_group, typed, tag_forms.problems(error)), error.http_status
     return notices.back_to("admin.tags_group", "tags.saved", key=its_group.key)
@@ -284,20 +296,32 @@ def restore_tag(key: str) -> Response:
 def _moved(keys: list[str], key: str) -> list[str]:
     if key not in keys:
         raise NotFound("它已归档或删除，请刷新")
-    place = keys.index(key)
-    target = min(max(place + STEPS.get(request.form.get("to", ""), 0), 0), len(keys) - 1)
+    to, place = request.form.get("to", ""), keys.index(key)
+    target = 0 if to == "top" else min(max(place + STEPS.get(to, 0), 0), len(keys) - 1)
     keys.insert(target, keys.pop(place))
     return keys
+
+
+def _page() -> int:
+    """Return the page that is asked for, from 0."""
+    text = request.args.get("page", "")[:6]
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _group_form(found: TagGroup | None, typed: GroupForm, problems: dict[str, str], names: str = "") -> str:
     with runtime().read() as session:
         shown = tag_tree.one_group(session, session.get_one(TagGroup, found.id)) if found else None
         known = dimensions.list_dimensions(session)
+    tags = shown.tags if shown else ()
+    page = min(_page(), max(len(tags) - 1, 0) // TAGS_PAGE)
+    begin, end = page * TAGS_PAGE, (page + 1) * TAGS_PAGE
     return render_template(
         "admin/tags/group.html",
         group=found,
         shown=shown,
+        tags=list(enumerate(tags))[begin:end],
+        before=url_for("admin.tags_group", key=found.key, page=page - 1) if found and page else None,
+        after=url_for("admin.tags_group", key=found.key, page=page + 1) if found and end < len(tags) else None,
         sync=tag_tree.sync_words(found, found) if found else None,
         typed=typed,
         names=names,
