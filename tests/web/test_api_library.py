@@ -148,7 +148,8 @@ def test_a_group_goes_and_comes_back_with_the_tags_that_went_with_it(company: Co
     # WeCom still has it, and knows a name once.
     held = company.post("/tag-groups", {"name": "兴趣", "dimension": "behaviour", "tags": [{"name": "新"}]}, 409)
     assert "请恢复它" in held["message"]
-    call(company, "POST", f"/tag-groups/{key}/restore")
+    (back,) = call(company, "POST", f"/tag-groups/{key}/restore")["tags"]
+    assert (back["name"], back["archived"], back["version"]) == ("母婴", False, 3), "whoever had it open is told"
     assert names_in_order(company) == ["母婴"]
     held = company.post("/tags", {"name": "护肤", "group": key}, 409)
     assert held["details"] == {"key": first}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from wecom_app.domain.definitions import Dispute
@@ -84,7 +84,9 @@ def request_group(session: Session, context: Context, key: str, *, cascade: bool
         raise Conflict(refusal)
     library_edits.archive_group(session, context, key, cascade=cascade, actor=actor)
     group.deleting_at = context.now
-    mark(context, tags)
+    values = {"deleting_at": context.now, "tries": 0, "blocked": None, "blocked_by": None}
+    marked = update(Tag).where(Tag.id.in_([tag.id for tag in tags])).values(values)
+    session.execute(marked, execution_options=library_edits.AT_ONCE)
     taxonomy.request_push(session, context, group.id)
     return group
 

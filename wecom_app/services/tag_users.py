@@ -113,7 +113,8 @@ def _channels(session: Session, tags: Sequence[Tag]) -> list[TagUse]:
 
 
 def _release_channels(session: Session, _: Context, tags: Sequence[Tag], __: str) -> None:
-    session.execute(delete(ChannelTag).where(ChannelTag.tag_id.in_([tag.id for tag in tags])))
+    ending = delete(ChannelTag).where(ChannelTag.tag_id.in_([tag.id for tag in tags]))
+    session.execute(ending, execution_options={"synchronize_session": False})
 
 
 def _of_channels(session: Session) -> set[int]:

@@ -9,7 +9,7 @@ from wecom_app.web.api.endpoint import Call, Endpoint
 from wecom_app.web.api.paging import page_of
 from wecom_app.web.api.schemas import GroupOut, Page, PageQuery, TagOut
 from wecom_app.web.api.schemas_library import ArchiveIn, DeletionOut, RetriedOut
-from wecom_app.web.api.tags import tag_out, whole, whole_tag
+from wecom_app.web.api.tags import as_it_stands, tag_out, whole_tag
 
 
 def deleted_tags(call: Call) -> BaseModel:
@@ -27,7 +27,8 @@ def recreate_tag(call: Call) -> BaseModel:
 
 def recreate_tag_group(call: Call) -> BaseModel:
     with call.runtime.write() as session:
-        return whole(session, library_recreation.request_group(session, call.runtime.queue, call.path["key"]))
+        group = library_recreation.request_group(session, call.runtime.queue, call.path["key"])
+    return as_it_stands(call, group)
 
 
 def preview_tag_deletion(call: Call) -> BaseModel:
@@ -57,7 +58,7 @@ def delete_group_there(call: Call) -> BaseModel:
         group = library_deletions.request_group(
             session, context, call.path["key"], cascade=given.cascade, actor=call.caller.name
         )
-        return whole(session, group)
+    return as_it_stands(call, group)
 
 
 def retry_tag(call: Call) -> BaseModel:
@@ -68,7 +69,8 @@ def retry_tag(call: Call) -> BaseModel:
 
 def retry_tag_group(call: Call) -> BaseModel:
     with call.runtime.write() as session:
-        return whole(session, library_retries.retry_group(session, call.runtime.queue, call.path["key"]))
+        group = library_retries.retry_group(session, call.runtime.queue, call.path["key"])
+    return as_it_stands(call, group)
 
 
 def retry_library(call: Call) -> BaseModel:

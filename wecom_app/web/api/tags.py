@@ -75,7 +75,7 @@ def update_tag_group(call: Call) -> BaseModel:
         seen = library_edits.look_ahead(session, key, changes, given.version)
     with call.runtime.write() as session:
         group = library_edits.edit_group(session, library.context(call.runtime), key, changes, given.version, seen=seen)
-        return whole(session, group)
+    return as_it_stands(call, group)
 
 
 def order_tag_groups(call: Call) -> BaseModel:
@@ -91,7 +91,8 @@ def order_tags(call: Call) -> BaseModel:
     given: KeyOrder = call.body
     with call.runtime.write() as session:
         library_orders.order_tags(session, call.runtime.queue, call.path["key"], given.keys)
-        return whole(session, taxonomy.get_group(session, call.path["key"]))
+        group = taxonomy.get_group(session, call.path["key"])
+    return as_it_stands(call, group)
 
 
 def archive_tag_group(call: Call) -> BaseModel:
@@ -101,12 +102,13 @@ def archive_tag_group(call: Call) -> BaseModel:
         group = library_edits.archive_group(
             session, context, call.path["key"], cascade=given.cascade, actor=call.caller.name
         )
-        return whole(session, group)
+    return as_it_stands(call, group)
 
 
 def restore_tag_group(call: Call) -> BaseModel:
     with call.runtime.write() as session:
-        return whole(session, library_edits.restore_group(session, library.context(call.runtime), call.path["key"]))
+        group = library_edits.restore_group(session, library.context(call.runtime), call.path["key"])
+    return as_it_stands(call, group)
 
 
 def tag_group_uses(call: Call) -> BaseModel:
@@ -167,9 +169,10 @@ def _named(given: Given) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None or name in NULLABLE}
 
 
-def whole(session: Session, group: TagGroup) -> GroupOut:
-    """Return a group with its live tags as the API shows it."""
-    return group_out(group, taxonomy.tags_of(session, [group.id]).get(group.id, []))
+def as_it_stands(call: Call, group: TagGroup) -> GroupOut:
+    """Return a group that was just written as the API shows it; its tags may be too many to be read while writing."""
+    with call.runtime.read() as session:
+        return group_out(group, taxonomy.tags_of(session, [group.id]).get(group.id, []))
 
 
 def whole_tag(session: Session, tag: Tag) -> TagOut:
