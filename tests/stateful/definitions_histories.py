@@ -90,6 +90,60 @@ def a_refused_deletion_is_not_carried_out_once_the_library_has_grown(life: Defin
     assert life.judge.count_gone() == 0
 
 
+@history
+def a_group_goes_in_wecom_while_the_deletion_of_its_last_tag_here_is_refused(life: DefinitionsLife) -> None:
+    life.strict_guard()
+    life.delete_there("爱好", "乙")
+    life.delete_here("爱好", "甲")
+    life.work(2)
+    life.delete_there("爱好", "丙")
+    life.approve(yes=False)
+    life.delete_here("爱好", "丙")
+
+
+@history
+def of_a_tag_deleted_once_more_a_person_is_asked_again(life: DefinitionsLife) -> None:
+    life.strict_guard()
+    life.delete_there("爱好", "乙")
+    life.settle()
+    life.approve(yes=False)
+    life.delete_here("爱好", "乙")
+    life.settle()
+    life.recreate("爱好", "乙")
+    life.settle()
+    life.delete_there("爱好", "乙")
+    life.settle()
+    life.approve()
+    life.settle()
+    assert life.tags_here("爱好") == ["甲", "丙"]
+
+
+@history
+def a_rename_that_waits_for_another_tags_question_says_so(life: DefinitionsLife) -> None:
+    life.swap_there("外部", "甲", "丁")
+    life.rename_there("外部", "甲", "丙")
+    life.make_here("外部", "丙")
+
+
+@history
+def a_question_about_the_order_does_not_hold_up_a_deletion(life: DefinitionsLife) -> None:
+    life.policy("爱好", "ask")
+    life.delete_here("爱好", "丙")
+    life.order_here("爱好", 2)
+    life.order_there("爱好", 2)
+    life.settle()
+    assert life.tags_there("爱好") == ["乙", "甲"]
+
+
+@history
+def of_an_order_with_another_apps_new_tag_nobody_is_asked(life: DefinitionsLife) -> None:
+    life.policy("爱好", "ask")
+    life.order_here("爱好", 1)
+    life.order_there("爱好", 2)
+    life.settle()
+    life.make_there("爱好", "丁")
+
+
 # Each of these kills a mutant.
 
 

@@ -12,6 +12,7 @@ from tests.stateful.sight import WAITING_JOBS
 from wecom_app.domain.definitions import canonical
 from wecom_app.domain.vocabulary import PUSHED, Lifecycle, Mirror
 from wecom_app.models import SyncConflict, SyncRunItem, Tag, TagGroup
+from wecom_app.services.definition_merge import ASKING
 from wecom_app.services.library_states import state_of
 from wecom_app.simulator import tags as wecom
 
@@ -216,7 +217,12 @@ class DefinitionsJudge:
             "groups",
             [group for group in live_groups if group.mirror != Mirror.NONE and group.dimension == "basic_info"],
         )
+        found += [f"{tag.name} was to be deleted in WeCom" for tag in tags if self._is_kept_in_silence(tag)]
         return found + self._unknown(groups, tags) + self._rows_without_reason()
+
+    def _is_kept_in_silence(self, tag: Tag) -> bool:
+        """Say whether a deletion that a person asked for was not carried out, and nothing says that WeCom refused."""
+        return tag.deleting_at is not None and tag.gone_at is None and tag.blocked_by in (None, ASKING)
 
     def _difference(self, one: Tag | TagGroup, group: TagGroup, live_tags: Sequence[Tag]) -> list[str]:
         if group.mirror == Mirror.NONE or group.lifecycle == Lifecycle.DRAFT:
@@ -225,15 +231,15 @@ class DefinitionsJudge:
             assert one.blocked, f"{one.name} is held back without a reason"
             return []
         there = self._there(one)
+        tags = [one] if isinstance(one, Tag) else [tag for tag in live_tags if tag.group_id == one.id]
+        if (there is None or there.deleted) and self._was_refused(tags):
+            return []
         if there is None:
-            is_empty = isinstance(one, TagGroup) and not any(tag.group_id == one.id for tag in live_tags)
-            is_blocked = isinstance(one, TagGroup) and all(
-                tag.blocked_by for tag in live_tags if tag.group_id == one.id
-            )
-            return [] if group.mirror not in PUSHED or is_empty or is_blocked else [f"{one.name} is not in WeCom"]
+            # A group is there with its first tag; of those none may be on its way.
+            is_empty = isinstance(one, TagGroup) and all(tag.blocked_by for tag in tags)
+            return [] if group.mirror not in PUSHED or is_empty else [f"{one.name} is not in WeCom"]
         if there.deleted:
-            tags = [one] if isinstance(one, Tag) else [tag for tag in live_tags if tag.group_id == one.id]
-            return [] if self._was_refused(tags) else [f"{one.name} is deleted in WeCom"]
+            return [f"{one.name} is deleted in WeCom"]
         return [] if canonical(there.name) == canonical(one.name) else [f"{one.name} is {there.name} in WeCom"]
 
     def _was_refused(self, tags: Sequence[Tag]) -> bool:

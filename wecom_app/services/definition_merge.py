@@ -17,17 +17,25 @@ from wecom_app.services.definition_conflicts import Definition
 from wecom_app.services.definition_entries import TAKING, TELLING, Entry
 
 ASKING = "ask"
+HELD_WORDS = "企业微信里改了名称，新名称在本系统还有别的标签或标签组在用"
 ASK_WORDS = {True: "两边都改了名称，等人处理", False: "两边都改了顺序，等人处理"}
 
 log = structlog.get_logger(__name__)
 
 
 def merge(
-    session: Session, shown: Sequence[Entry], live: Sequence[Definition], *, seq: int, now: datetime
+    session: Session,
+    shown: Sequence[Entry],
+    live: Sequence[Definition],
+    *,
+    seq: int,
+    now: datetime,
+    has_strangers: bool = False,
 ) -> list[Entry]:
     """Decide and write down; return those of which WeCom must be told.
 
-    `seq` was drawn before WeCom was asked: what has been edited, told or seen since is left as it is.
+    `seq` was drawn before WeCom was asked: what has been edited, told or seen since is left as it is. `has_strangers`
+    says that WeCom shows others beside them, which are not known here yet.
     """
     entries = [entry for entry in shown if entry.one.touched_seq <= seq]
     before = [_state(entry.one) for entry in entries]
@@ -37,7 +45,7 @@ def merge(
         entry.name_step = decide(sides, policy, leads=entry.leads)
     _part(entries, live)
     _write_names(session, entries, now)
-    definition_orders.merge(session, shown, live, seq=seq, now=now)
+    definition_orders.merge(session, shown, live, seq=seq, now=now, has_strangers=has_strangers)
     for entry in entries:
         _mark(entry)
     for entry, state in zip(entries, before, strict=True):
@@ -168,6 +176,8 @@ def _mark(entry: Entry) -> None:
     one, steps = entry.one, (entry.name_step, entry.order_step)
     if Step.ASK in steps:
         one.blocked, one.blocked_by = ASK_WORDS[entry.name_step is Step.ASK], ASKING
+    elif entry.is_held:
+        one.blocked, one.blocked_by = HELD_WORDS, ASKING
     elif one.blocked_by == ASKING or not any(step in TELLING for step in steps):
         _clear(one)
 

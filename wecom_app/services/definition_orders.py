@@ -17,11 +17,22 @@ from wecom_app.services.definition_conflicts import Definition
 from wecom_app.services.definition_entries import TELLING, Entry
 
 
-def merge(session: Session, shown: Sequence[Entry], live: Sequence[Definition], *, seq: int, now: datetime) -> None:
-    """Decide on the orders of neighbours and write them down; fill in what follows for each of them."""
-    for entries in _sequences(shown):
+def merge(
+    session: Session,
+    shown: Sequence[Entry],
+    live: Sequence[Definition],
+    *,
+    seq: int,
+    now: datetime,
+    has_strangers: bool = False,
+) -> None:
+    """Decide on the orders of neighbours and write them down; fill in what follows for each of them.
+
+    What is to be deleted at WeCom has no place any more that anybody would have to be asked about.
+    """
+    for entries in _sequences(entry for entry in shown if entry.one.deleting_at is None):
         if all(entry.one.touched_seq <= seq for entry in entries):
-            _merge_one(session, entries, live, now)
+            _merge_one(session, entries, live, now, has_strangers=has_strangers)
 
 
 def _sequences(shown: Iterable[Entry]) -> Iterable[list[Entry]]:
@@ -32,8 +43,10 @@ def _sequences(shown: Iterable[Entry]) -> Iterable[list[Entry]]:
     return found.values()
 
 
-def _merge_one(session: Session, entries: Sequence[Entry], live: Sequence[Definition], now: datetime) -> None:
-    policy, leads = _policy(entries), _leads(entries)
+def _merge_one(
+    session: Session, entries: Sequence[Entry], live: Sequence[Definition], now: datetime, *, has_strangers: bool
+) -> None:
+    policy, leads = _policy(entries, has_strangers=has_strangers), _leads(entries)
     step = decide_order([_place(entry) for entry in entries], policy, leads=leads)
     if step in TELLING and any(entry.leads is Policy.WECOM and entry.order != entry.one.position for entry in entries):
         # One that we cannot move back has moved: ours cannot be had whole.
@@ -57,14 +70,14 @@ def _leads(entries: Sequence[Entry]) -> Policy | None:
     return Policy.OURS if Policy.OURS in sides and None not in sides else None
 
 
-def _policy(entries: Sequence[Entry]) -> Policy:
+def _policy(entries: Sequence[Entry], *, has_strangers: bool) -> Policy:
     """Return whose order holds where both sides changed it.
 
-    WeCom's where it has some that we cannot move. Groups follow theirs where all of them say ours; no person is asked,
-    for no group's policy is that of all.
+    WeCom's where it has some that we cannot move, be it that they are not known here yet. Groups follow theirs
+    where all of them say ours; no person is asked, for no group's policy is that of all.
     """
     policies = {Policy(entry.group.conflict_policy) for entry in entries}
-    if any(entry.leads is Policy.WECOM for entry in entries):
+    if has_strangers or any(entry.leads is Policy.WECOM for entry in entries):
         return Policy.WECOM
     if isinstance(entries[0].one, Tag) or policies == {Policy.OURS}:
         return policies.pop()

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from wecom_app.domain.definitions import Dispute
 from wecom_app.models import SyncConflict, Tag, TagGroup
-from wecom_app.services import definition_conflicts, library_recreation, operation_voiding
+from wecom_app.services import definition_conflicts, library_recreation, operation_voiding, run_items
 from wecom_app.services.context import Context
 from wecom_app.services.runtime import Store
 
@@ -79,6 +79,7 @@ def bury(session: Session, given: Context, part: Part) -> None:
         for tag in going:
             tag.gone_at = given.now
             tag.sent_name = tag.sent_order = tag.blocked = tag.blocked_by = None
+        run_items.overtake_refusals(session, [tag.id for tag in going])
         definition_conflicts.close_of_tags(session, [tag.id for tag in going], given.now)
         session.flush()
         if not _has_tags_there(session, group_id):

@@ -86,8 +86,9 @@ def take_tags(session: Session, given: Context, standing: CorpTagGroup, seq: int
         found = by_id.get(shown.id)
         if found is not None and not shown.deleted and found.gone_at is None:
             entries.append(Entry(found, group, shown.name, shown.order))
-    told = definition_merge.merge(session, entries, live, seq=seq, now=given.now)
-    _take_new(session, given, group, [shown for shown in unknown if shown.id not in by_id], live, seq)
+    new = [shown for shown in unknown if shown.id not in by_id]
+    told = definition_merge.merge(session, entries, live, seq=seq, now=given.now, has_strangers=bool(new))
+    _take_new(session, given, group, new, live, seq)
     held = {canonical(shown.name) for shown in standing.tags}
     if any(tag.blocked_by == BY_NAME and canonical(tag.name) not in held for tag in live):
         taxonomy.enqueue_push(session, given.queue, group.id)

@@ -93,6 +93,18 @@ def refused_tags(session: Session, tag_ids: Collection[int]) -> set[int]:
     return {int(subject) for subject in session.scalars(query)}.intersection(tag_ids)
 
 
+def overtake_refusals(session: Session, tag_ids: Collection[int]) -> None:
+    """Note that tags are buried after all, since a person had them deleted himself: of the next he is asked."""
+    of_the_library = select(SyncRun.id).where(SyncRun.kind == "library")
+    query = update(SyncRunItem).where(
+        SyncRunItem.run_id.in_(of_the_library),
+        SyncRunItem.kind == "tag_gone",
+        SyncRunItem.state == "rejected",
+        SyncRunItem.subject.in_([str(tag_id) for tag_id in tag_ids]),
+    )
+    session.execute(query.values(state="applied"))
+
+
 def parent_change_set(session: Session, relation: Relation) -> int | None:
     """Return the change set of the run on whose behalf a relation is being looked at; None where nobody asked."""
     query = (
