@@ -8,7 +8,9 @@ import pytest
 from sqlalchemy import Engine, event
 
 from tests.flows.company import Company
+from tests.flows.definitions import call
 from tests.flows.pulling import befriend, deafen, go_live, mark, pull, view
+from tests.flows.test_mark_failures import known_customer
 from wecom_app.services import runs
 
 SMALL = {
@@ -88,6 +90,20 @@ def test_no_table_is_read_from_end_to_end_in_a_write_of_a_full_pull(company: Com
     company.simulator.act("wang", "delete_customer", external_userid=shared)
     assert (run.state, view(company, run.id).state, pull(company, seconds=30).state) == ("held", "done", "done")
 
+    assert _whole_tables_read(company, dict(written)) == []
+
+
+def test_no_table_is_read_from_end_to_end_in_the_write_that_makes_a_group_single_choice(
+    company: Company, written: dict[str, Any]
+) -> None:
+    (key,) = company.make_tags("护肤")
+    call(company, "POST", f"/customers/{known_customer(company)}/tags", {"add": [key]})
+    company.settle()
+    written.clear()
+
+    call(company, "PATCH", f"/tag-groups/{key.rpartition('.')[0]}", {"selection": "single"})
+
+    assert any("FROM tag_event" in text for text in written)
     assert _whole_tables_read(company, dict(written)) == []
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, TypedDict
 
 from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session, load_only
+from sqlalchemy.orm import Session
 
 from wecom_app.domain.definitions import Policy
 from wecom_app.domain.vocabulary import (
@@ -27,6 +27,7 @@ from wecom_app.errors import Conflict, InvalidInput, NotFound, StaleEdit
 from wecom_app.models import CustomerTag, Tag, TagGroup
 from wecom_app.services import dimensions, selections, sequence, tag_users, taxonomy
 from wecom_app.services.context import Context
+from wecom_app.services.tag_users import Named
 
 MAX_DESCRIPTION, MAX_DEFINITION, MAX_ALIASES, MAX_TTL_DAYS = 300, 500, 20, 3650
 BUILT_IN = "「获客来源」由系统自动使用，不能改名、归档、删除或停止新打"
@@ -211,7 +212,8 @@ def archive_group(session: Session, context: Context, key: str, *, cascade: bool
         live = (Tag.group_id == group.id, Tag.archived_at.is_(None), Tag.gone_at.is_(None))
         # They may be thousands: no more of each than its uses are found by, and one statement for all. Loaded whole
         # and written one by one they keep the writer for most of a second.
-        tags = session.scalars(select(Tag).where(*live).options(load_only(Tag.id, Tag.key, Tag.group_id))).all()
+        found = session.execute(select(Tag.id, Tag.key, Tag.group_id).where(*live))
+        tags = [tag_users.Name(*row) for row in found]
         _end_uses(session, context, tags, group.name, cascade=cascade, actor=actor)
         archived = update(Tag).where(*live).values(archived_at=context.now, version=Tag.version + 1)
         session.execute(archived, execution_options=AT_ONCE)
@@ -369,7 +371,9 @@ def _live_keys(session: Session, key: str) -> set[str]:
     return set(session.scalars(query))
 
 
-def _end_uses(session: Session, context: Context, tags: Sequence[Tag], name: str, *, cascade: bool, actor: str) -> None:
+def _end_uses(
+    session: Session, context: Context, tags: Sequence[Named], name: str, *, cascade: bool, actor: str
+) -> None:
     # Asked while writing: what comes to use them in between would go on with tags that are out of use. It grows with
     # channels and content, not with customers.
     uses = tag_users.uses_of(session, tags)

@@ -5,6 +5,7 @@ What comes to use tags later adds its functions to `CONSUMERS`.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -21,19 +22,38 @@ CONDITIONS = select(ContentItem.id, ContentItem.title, ContentItem.condition).wh
 )
 
 
+class Named(Protocol):
+    """What a tag's uses are found by."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def key(self) -> str: ...
+    @property
+    def group_id(self) -> int: ...
+
+
+class Name(NamedTuple):
+    """That much of a tag, and no more: of a group they may be thousands."""
+
+    id: int
+    key: str
+    group_id: int
+
+
 @dataclass(frozen=True)
 class Consumer:
     """How uses of one kind are found, for some tags or over all, ended with `cascade`, and repointed in a merge."""
 
     kind: str
-    find: Callable[[Session, Sequence[Tag]], list[TagUse]]
-    release: Callable[[Session, Context, Sequence[Tag], str], None]
+    find: Callable[[Session, Sequence[Named]], list[TagUse]]
+    release: Callable[[Session, Context, Sequence[Named], str], None]
     tag_ids: Callable[[Session], set[int]]
     repointing: Repointing | None
     """None where a use cannot come to use another tag: a tag used so is not merged away."""
 
 
-def uses_of(session: Session, tags: Sequence[Tag]) -> list[TagUse]:
+def uses_of(session: Session, tags: Sequence[Named]) -> list[TagUse]:
     """Return what would stop working as it does without these tags."""
     return [use for consumer in CONSUMERS for use in consumer.find(session, tags)] if tags else []
 
@@ -43,7 +63,7 @@ def used_tag_ids(session: Session) -> set[int]:
     return {tag_id for consumer in CONSUMERS for tag_id in consumer.tag_ids(session)}
 
 
-def release(session: Session, context: Context, tags: Sequence[Tag], actor: str) -> None:
+def release(session: Session, context: Context, tags: Sequence[Named], actor: str) -> None:
     """End every use of these tags as `TagUse.otherwise` says."""
     for consumer in CONSUMERS:
         consumer.release(session, context, tags, actor)
@@ -101,7 +121,7 @@ def customers_with(session: Session, tag_ids: Sequence[int]) -> int:
     return session.execute(query.where(CustomerTag.tag_id.in_(tag_ids), CustomerTag.wanted)).scalar_one()
 
 
-def _channels(session: Session, tags: Sequence[Tag]) -> list[TagUse]:
+def _channels(session: Session, tags: Sequence[Named]) -> list[TagUse]:
     query = (
         select(Channel.id, Channel.name)
         .join(ChannelTag, ChannelTag.channel_id == Channel.id)
@@ -112,7 +132,7 @@ def _channels(session: Session, tags: Sequence[Tag]) -> list[TagUse]:
     return [TagUse("channel", row.id, row.name, "不再打这个标签") for row in session.execute(query)]
 
 
-def _release_channels(session: Session, _: Context, tags: Sequence[Tag], __: str) -> None:
+def _release_channels(session: Session, _: Context, tags: Sequence[Named], __: str) -> None:
     ending = delete(ChannelTag).where(ChannelTag.tag_id.in_([tag.id for tag in tags]))
     session.execute(ending, execution_options={"synchronize_session": False})
 
@@ -122,7 +142,7 @@ def _of_channels(session: Session) -> set[int]:
     return set(session.scalars(query.where(Channel.archived_at.is_(None))))
 
 
-def _content(session: Session, tags: Sequence[Tag]) -> list[TagUse]:
+def _content(session: Session, tags: Sequence[Named]) -> list[TagUse]:
     keys = {tag.key for tag in tags}
     query = CONDITIONS.order_by(ContentItem.id)
     return [
@@ -132,7 +152,7 @@ def _content(session: Session, tags: Sequence[Tag]) -> list[TagUse]:
     ]
 
 
-def _release_content(session: Session, context: Context, tags: Sequence[Tag], actor: str) -> None:
+def _release_content(session: Session, context: Context, tags: Sequence[Named], actor: str) -> None:
     for use in _content(session, tags):
         content.edit(session, context, use.id, {"status": "draft"}, version=None, actor=actor)
 
@@ -143,7 +163,7 @@ def _of_content(session: Session) -> set[int]:
     return set(session.scalars(select(Tag.id).where(Tag.key.in_(keys))))
 
 
-def _bot(session: Session, tags: Sequence[Tag]) -> list[TagUse]:
+def _bot(session: Session, tags: Sequence[Named]) -> list[TagUse]:
     """The cards offer a group; it is used up once all its live tags go."""
     group_id = session.scalars(select(BotSettings.card_group_id)).first()
     if group_id is None:
@@ -155,7 +175,7 @@ def _bot(session: Session, tags: Sequence[Tag]) -> list[TagUse]:
     return [TagUse("bot", group_id, "意向卡片", "不再发送意向卡片")]
 
 
-def _release_bot(session: Session, _: Context, tags: Sequence[Tag], __: str) -> None:
+def _release_bot(session: Session, _: Context, tags: Sequence[Named], __: str) -> None:
     if _bot(session, tags):
         settings = session.scalars(select(BotSettings)).one()
         settings.card_group_id = None
