@@ -157,6 +157,8 @@ onHtmx(["htmx:beforeOnLoad"], (event) => {
   const form = document.activeElement?.closest("main form[method=post]");
   if (form && event.detail.xhr.getResponseHeader("HX-Refresh")) remember(form, document.activeElement.ariaLabel);
 });
+// Where a form was refused, one begins at what is wrong.
+document.querySelector("#problems, [aria-invalid=true]")?.focus();
 comeBack();
 
 // --- Lists that are filtered as one types or chooses ---

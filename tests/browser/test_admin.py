@@ -90,6 +90,7 @@ def test_a_wrong_document_is_told_place_by_place_and_nothing_is_saved(site: Site
     page.find("#fit code").get_by_text("/all/0/op").wait_for()
     page.press("保存")
     page.shows("尚未保存")
+    page.evaluates("document.activeElement.id", "problems")
     expect(page.page.get_by_label("条件", exact=True)).to_have_value(re.compile(r'^\{"all"'))
     assert page.violations() == []
     assert site.get("/content")["items"] == []

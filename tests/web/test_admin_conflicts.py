@@ -45,6 +45,7 @@ def test_a_disagreement_is_shown_with_names_and_settled_by_the_button_beside_it(
     admin = local_admin(company)
     page = text(admin)
     assert "1 条等您决定" in page
+    assert "选择</th>" not in page
     assert f"/admin/customers/{customer}" in page
     assert "「护肤」· zhang 名下" in page
     assert "改了不跟随企业微信的标签" in page
@@ -92,6 +93,7 @@ def test_an_auditor_only_looks(company: Company) -> None:
     page = text(auditor)
     assert "「护肤」· zhang 名下" in page
     assert 'name="keep"' not in page
+    assert "1 条等管理员决定" in page
 
 
 def test_the_list_has_pages(company: Company) -> None:

@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 from tests.flows.company import Company
-from tests.web.browsing import Browser, form_on, local_admin
+from tests.web.browsing import Browser, form_on, local_admin, member
+from wecom_app.domain.access import Role
 
 HOME = "/admin/tags"
 
@@ -123,6 +124,44 @@ def test_tags_and_groups_move_by_buttons_and_stop_at_the_ends(company: Company) 
     company.settle()
     page = text(admin)
     assert page.index("第二组") < page.index(">兴趣<")
+
+
+def test_where_there_is_nothing_it_is_said_why_and_what_to_do(company: Company) -> None:
+    admin, auditor = local_admin(company), member(company, "zhang", Role.AUDITOR)
+    assert "有了标签以后" in text(admin, "/report")
+    assert "请管理员先建标签组" in text(auditor)
+    company.make_tags("护肤")
+    assert "没有归档的标签" in text(admin, "?show=archived")
+    nothing = text(admin, "?dimension=journey")
+    assert "这个维度还没有标签组" in nothing
+    assert f'href="{HOME}/groups/new?dimension=journey">在这个维度新建标签组' in nothing
+    assert "在这个维度新建标签组" not in text(auditor, "?dimension=journey")
+    assert "换个词" in text(admin, "?dimension=journey&q=没有的")
+    assert "没有删除过的标签" in text(admin, "/deleted")
+
+
+def test_who_may_only_look_sees_no_column_of_things_to_do(company: Company) -> None:
+    company.make_tags("护肤")
+    (group,) = company.get("/tag-groups")["items"]
+    admin, auditor = local_admin(company), member(company, "zhang", Role.AUDITOR)
+    for path in (f"/groups/{group['key']}", "/dimensions"):
+        assert ">操作</th>" in text(admin, path)
+        assert ">操作</th>" not in text(auditor, path)
+
+
+def test_among_more_tags_than_a_list_takes_the_one_to_merge_into_is_looked_for(company: Company) -> None:
+    (old,) = company.make_tags("老客")
+    for name, numbers in (("很多", range(300)), ("更多", range(300, 501))):
+        tags = [{"name": f"标签{number:03d}"} for number in numbers]
+        company.post("/tag-groups", {"name": name, "dimension": "behaviour", "mirror": "none", "tags": tags})
+    admin = local_admin(company)
+    page = text(admin, f"/items/{old}/merge")
+    assert "只列出前 500 个" in page
+    assert "标签500（更多）" not in page
+    found = text(admin, f"/items/{old}/merge?q=标签500")
+    assert "标签500（更多）" in found
+    assert "只列出前" not in found
+    assert "没有可以合并到的标签" in text(admin, f"/items/{old}/merge?q=没有的")
 
 
 def test_a_long_group_is_shown_in_pages_and_a_tag_that_moves_is_followed(company: Company) -> None:
@@ -271,9 +310,11 @@ def test_a_file_with_a_wrong_row_is_not_carried_in(company: Company) -> None:
 
 def test_the_report_names_what_to_do_and_leads_there(company: Company) -> None:
     admin = local_admin(company)
-    assert "标签库很整齐" in text(admin, "/report")
     company.make_tags("护肤")
     (group,) = company.get("/tag-groups")["items"]
     page = text(admin, "/report")
     assert "没有写说明和负责人" in page
     assert f'href="{HOME}/groups/{group["key"]}"' in page
+    form = group_form(name="兴趣", dimension="behaviour", description="看过什么", maintainer="zhang")
+    assert send(admin, f"/groups/{group['key']}", **form).status_code == 303
+    assert "标签库很整齐" in text(admin, "/report")

@@ -67,7 +67,7 @@ def register(blueprint: Blueprint) -> None:
 @signed_in(Role.ADMIN)
 def merge(key: str) -> Answer:
     """Choose the tag that this one goes into, and see what that would do."""
-    return _merge_page(key, request.args.get("into", "")[:200])
+    return _merge_page(key, request.args.get("into", "")[:200], looked_for=request.args.get("q", "").strip()[:64])
 
 
 @signed_in(Role.ADMIN)
@@ -198,11 +198,11 @@ def _begun(action: str, act: Callable[[Session, Actor], LibraryChange], *, notic
     return notices.back_to("admin.tags_change", notice, change_id=change_id)
 
 
-def _merge_page(key: str, into: str, refusal: AppError | None = None) -> Answer:
+def _merge_page(key: str, into: str, refusal: AppError | None = None, *, looked_for: str = "") -> Answer:
     found = None
     with runtime().read() as session:
         tag, group = library_edits.find_tag(session, key)
-        choices = _choices(session, tag, group)
+        choices = _choices(session, tag, group, looked_for)
         if into and refusal is None:
             try:
                 found = tag_merges.preview(session, key, into, runtime().clock.now())
@@ -212,7 +212,9 @@ def _merge_page(key: str, into: str, refusal: AppError | None = None) -> Answer:
         "admin/tag_changes/merge.html",
         tag=tag,
         group=group,
-        choices=choices,
+        choices=[("", "请选择" if choices else "没有可以合并到的标签"), *choices[:MOST_CHOICES]],
+        most_choices=MOST_CHOICES if len(choices) > MOST_CHOICES else None,
+        looked_for=looked_for,
         into=into,
         found=found,
         refusal=refusal.message if refusal else "",
@@ -223,8 +225,8 @@ def _merge_page(key: str, into: str, refusal: AppError | None = None) -> Answer:
     return page if refusal is None else (page, refusal.http_status)
 
 
-def _choices(session: Session, tag: Tag, group: TagGroup) -> list[tuple[str, str]]:
-    """Return the tags that this one could go into, those of its own group first."""
+def _choices(session: Session, tag: Tag, group: TagGroup, looked_for: str) -> list[tuple[str, str]]:
+    """Return the tags that this one could go into, those of its own group first, and one more than are shown."""
     query = (
         select(Tag.key, Tag.name, TagGroup.name)
         .join(TagGroup, TagGroup.id == Tag.group_id)
@@ -236,11 +238,12 @@ def _choices(session: Session, tag: Tag, group: TagGroup) -> list[tuple[str, str
             TagGroup.lifecycle == Lifecycle.ACTIVE,
             TagGroup.scope == group.scope,
             TagGroup.mirror != Mirror.PULL,
+            Tag.name.contains(looked_for, autoescape=True) | TagGroup.name.contains(looked_for, autoescape=True),
         )
         .order_by(TagGroup.id != group.id, TagGroup.id, Tag.position.desc(), Tag.id)
-        .limit(MOST_CHOICES)
+        .limit(MOST_CHOICES + 1)
     )
-    return [("", "请选择"), *((row[0], f"{row[1]}（{row[2]}）") for row in session.execute(query))]
+    return [(row[0], f"{row[1]}（{row[2]}）") for row in session.execute(query)]
 
 
 def _mirror(text: str) -> Mirror:

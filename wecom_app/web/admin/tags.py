@@ -100,7 +100,8 @@ def report() -> str:
     now = runtime().clock.now()
     with runtime().read() as session:
         found = tag_lint.lint(session, runtime().slugify, now)
-    return render_template("admin/tags/report.html", found=found, as_of=now)
+        is_empty = not taxonomy.list_groups(session, limit=1)
+    return render_template("admin/tags/report.html", found=found, is_empty=is_empty, as_of=now)
 
 
 @signed_in(*READ)
