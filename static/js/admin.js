@@ -3,6 +3,8 @@
 "use strict";
 
 const TOAST_MS = 8000;
+// What offers a way back stays long enough to be reached by key.
+const OFFER_MS = 20000;
 const token = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
 
 // Both spellings of htmx's events, so that its next major version changes nothing here.
@@ -18,7 +20,7 @@ onHtmx(["htmx:configRequest"], (event) => {
 // --- Toasts ---
 function fade(note) {
   let timer = 0;
-  const start = () => { timer = setTimeout(() => note.remove(), TOAST_MS); };
+  const start = () => { timer = setTimeout(() => note.remove(), note.querySelector("form") ? OFFER_MS : TOAST_MS); };
   const stop = () => clearTimeout(timer);
   note.addEventListener("mouseenter", stop);
   note.addEventListener("mouseleave", start);

@@ -197,6 +197,20 @@ def test_among_many_groups_one_that_moves_is_followed_and_goes_to_the_top_at_onc
     assert page.index("第24组") < page.index("第0组")
 
 
+def test_too_many_names_at_once_are_refused_and_none_is_cut_off(company: Company) -> None:
+    admin = local_admin(company)
+    company.make_tags("护肤")
+    (group,) = company.get("/tag-groups")["items"]
+    names = "\n".join(f"一个有十来个字的标签{number:03d}" for number in range(501))
+    for path, form in ((f"/groups/{group['key']}/tags", {"names": names}), ("/groups/new", group_form(tags=names))):
+        refused = send(admin, path, **form)
+        page = refused.get_data(as_text=True)
+        assert (refused.status_code, "一次最多 500 个，这里有 501 个" in page) == (422, True)
+        assert "一个有十来个字的标签500" in page
+    assert send(admin, f"/groups/{group['key']}/tags", names=names.rpartition("\n")[0]).status_code == 303
+    assert "一个有十来个字的标签499" in [tag["name"] for tag in company.get("/tag-groups")["items"][0]["tags"]]
+
+
 def test_a_name_that_is_too_long_is_named_among_many(company: Company) -> None:
     admin = local_admin(company)
     company.make_tags("护肤")

@@ -7,7 +7,7 @@ from flask import Flask
 from structlog.testing import capture_logs
 
 from tests.flows.company import Company
-from tests.web.browsing import HTML, JSON, Browser, local_admin, member
+from tests.web.browsing import HTML, JSON, ORIGIN, Browser, local_admin, member
 from wecom_app import errors
 from wecom_app.errors import AppError
 
@@ -108,3 +108,12 @@ def test_reports_are_counted_and_tell_the_log_nothing_personal(company: Company)
     reports = [line for line in lines if "csp_report" in line["event"]]
     assert 0 < len(reports) <= 20
     assert "wm_li" not in repr(lines)
+
+
+def test_a_form_from_before_somebody_signed_out_says_what_has_happened(company: Company) -> None:
+    admin = local_admin(company)
+    form = {"name": "门店", "csrf_token": "0" * 80}
+    refused = admin.client.post("/admin/tags/dimensions", data=form, headers={**HTML, "Origin": ORIGIN})
+    page = refused.get_data(as_text=True)
+    assert (refused.status_code, "没有提交成功" in page, "重新登录" in page) == (403, True, True)
+    assert "开通相应的角色" not in page

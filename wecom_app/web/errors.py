@@ -20,6 +20,8 @@ HTTP_WORDS = {
     413: ("too_large", "内容过大"),
     415: ("unsupported_media_type", "请以 application/json 提交"),
 }
+PAGES_OF_CODES = {"forged_request": "expired"}
+"""Refusals that need words of their own, before those of their status."""
 PAGES = {403: "403", 404: "404", 429: "429", 502: "503", 503: "503"}
 """Which template says what; any other refusal is shown by 400.html, any other failure by 500.html."""
 FOR_PROGRAMS = ("/api/", "/wecom/", "/csp-report", "/healthz", "/readyz", "/metrics")
@@ -78,7 +80,7 @@ def _answer(body: dict[str, object], status: int) -> Response:
     if not wants_page():
         response = jsonify(body)
     else:
-        name = PAGES.get(status, "400" if status < 500 else "500")
+        name = PAGES_OF_CODES.get(str(body["error"])) or PAGES.get(status, "400" if status < 500 else "500")
         # Only failures show the request's id: a refusal must look the same each time.
         request_id = body.get("request_id") if status >= 500 else None
         page = render_template(f"errors/{name}.html", message=body["message"], request_id=request_id)

@@ -38,6 +38,8 @@ COLOUR_WORDS = {
 }
 GROUP_LIFECYCLE = dict(LIFECYCLE_WORDS)
 TAG_LIFECYCLE = {key: words for key, words in LIFECYCLE_WORDS.items() if key != Lifecycle.DRAFT}
+MOST_AT_ONCE = 500
+"""Tags made by one form: one short write."""
 LABELS = {
     "name": "名称",
     "aliases": "别名",
@@ -169,6 +171,15 @@ def problems(error: AppError) -> dict[str, str]:
     if isinstance(error, InvalidInput) and error.details:
         return {name: str(words) for name, words in error.details.items()}
     return {"form": error.message}
+
+
+def lines(form: Mapping[str, str], name: str) -> list[str]:
+    """Return what stands in a field one a line; raise InvalidInput where it is more than is made at once."""
+    found = [line.strip() for line in form.get(name, "").splitlines() if line.strip()]
+    if len(found) > MOST_AT_ONCE:
+        words = f"一次最多 {MOST_AT_ONCE} 个，这里有 {len(found)} 个：请分几次添加，或用导入"
+        raise InvalidInput(words, details={name: words})
+    return found
 
 
 def outdated_group(

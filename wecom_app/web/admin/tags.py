@@ -126,7 +126,7 @@ def create_group() -> Answer:
         draft = GroupDraft(
             name=typed.name,
             dimension=typed.dimension,
-            tags=tuple(TagDraft(line.strip()) for line in typed.tags.splitlines() if line.strip()),
+            tags=tuple(map(TagDraft, tag_forms.lines(request.form, "tags"))),
             **typed.choices(),
             **typed.texts(),
         )
@@ -174,8 +174,8 @@ def save_group(key: str) -> Answer:
 @signed_in(Role.ADMIN)
 def add_tags(key: str) -> Answer:
     """Make tags in a group, one a line."""
-    names = [name.strip() for name in request.form.get("names", "")[:4000].splitlines() if name.strip()]
     try:
+        names = tag_forms.lines(request.form, "names")
         if not names:
             raise InvalidInput("请填写标签名称，一行一个", details={"names": "请填写标签名称，一行一个"})
         with runtime().write() as session:
@@ -187,7 +187,7 @@ def add_tags(key: str) -> Answer:
         with runtime().read() as session:
             found = library_edits.find_group(session, key)
         problems = {"names": error.message}
-        return _group_form(found, GroupForm.of(found), problems, names="\n".join(names)), error.http_status
+        return _group_form(found, GroupForm.of(found), problems, names=request.form.get("names", "")), error.http_status
     return notices.back_to("admin.tags_group", "tags.created", key=key)
 
 
