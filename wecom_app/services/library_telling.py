@@ -3,7 +3,7 @@
 Called by `library_push`, which has merged before and reads back after; an answer alone closes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -67,6 +67,10 @@ class Telling:
         return self.table.__name__, self.group_id if self.table is Tag else 0
 
 
+Held = Mapping[tuple[tuple[str, int], str], Telling]
+"""Who has a name, by neighbourhood and name."""
+
+
 def tell(runtime: Runtime, told: Sequence[Telling]) -> list[AppError]:
     """Tell WeCom each edit; return what it refused. What cannot be reached raises, and the job is tried again."""
     refusals: list[AppError] = []
@@ -96,16 +100,30 @@ def in_order(told: Sequence[Telling]) -> list[Telling]:
     rest, ordered = list(told), list[Telling]()
     while rest:
         held = {(one.neighbourhood, one.base_name): one for one in rest if one.name is not None}
-        ready = [one for one in rest if held.get((one.neighbourhood, one.name or ""), one) is one]
+        ready = [one for one in rest if _holder(held, one) is one]
         if not ready:
-            first = rest[0]
-            passing = f"{first.base_name[: NAME_ROOM - 8]}~{first.id % 10**6}"
-            ordered.append(replace(first, name=passing, order=None, is_passing=True))
-            rest[0] = replace(first, base_name=passing)
+            aside = _of_circle(held, rest[0])
+            passing = f"{aside.base_name[: NAME_ROOM - 8]}~{aside.id % 10**6}"
+            ordered.append(replace(aside, name=passing, order=None, is_passing=True))
+            rest[rest.index(aside)] = replace(aside, base_name=passing)
             continue
         ordered += ready
         rest = [one for one in rest if one not in ready]
     return ordered
+
+
+def _holder(held: Held, one: Telling) -> Telling:
+    """Return who has the name that this one is to get; itself where nobody has."""
+    return held.get((one.neighbourhood, one.name or ""), one)
+
+
+def _of_circle(held: Held, one: Telling) -> Telling:
+    """Return one of the circle that this one waits for: to free a name that nobody of the circle wants breaks none."""
+    met: list[Telling] = []
+    while one not in met:
+        met.append(one)
+        one = _holder(held, one)
+    return one
 
 
 def await_the_rest(runtime: Runtime, rest: Sequence[Telling]) -> None:
