@@ -235,6 +235,7 @@ def test_the_group_that_the_system_itself_uses_stays(company: Company) -> None:
     call(company, "POST", f"/tag-groups/{group}/archive", expect=409)
     call(company, "PATCH", f"/tag-groups/{group}", {"name": "来源"}, 409)
     call(company, "PATCH", f"/tag-groups/{group}", {"lifecycle": "deprecated"}, 409)
+    call(company, "PATCH", f"/tag-groups/{group}", {"selection": "single"}, 409)
     (tag,) = [tag for tag in company.get("/tags")["items"] if tag["group"] == group]
     call(company, "PATCH", f"/tags/{tag['key']}", {"lifecycle": "deprecated"}, 409)
     call(company, "POST", f"/tags/{tag['key']}/archive", expect=409)

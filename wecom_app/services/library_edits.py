@@ -167,6 +167,7 @@ def check_customers(session: Session, group: TagGroup, changes: Mapping[str, Any
     if any(name in values for name in FIXED_ONCE_USED):
         _check_unused(session, group)
     if values.get("selection") == Selection.SINGLE:
+        selections.check_may_be_single(group)
         _check_one_each(session, group, seen)
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from wecom_app.domain import tag_moves
 from wecom_app.domain.tagging import Holding, Source
-from wecom_app.domain.vocabulary import PUSHED, SOURCE_GROUP_NAME, Selection, SourceKind
+from wecom_app.domain.vocabulary import PUSHED, Selection, SourceKind
 from wecom_app.errors import Conflict
 from wecom_app.models import CustomerTag, LibraryChange, Relation, Tag, TagGroup
 from wecom_app.services import library_changes, library_edits, selections
@@ -133,8 +133,7 @@ def begin_undo(session: Session, _context: Context, change: LibraryChange, _acto
 
 
 def _check(group: TagGroup) -> None:
-    if group.name == SOURCE_GROUP_NAME:
-        raise Conflict("「获客来源」由系统自动使用，必须是多选")
+    selections.check_may_be_single(group)
     if group.selection == Selection.SINGLE:
         raise Conflict(f"「{group.name}」已经是单选")
 

@@ -5,9 +5,16 @@ from collections import Counter
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
-from wecom_app.domain.vocabulary import Scope
+from wecom_app.domain.vocabulary import SOURCE_GROUP_NAME, Scope
+from wecom_app.errors import Conflict
 from wecom_app.models import CustomerTag, Tag, TagEvent, TagGroup
 from wecom_app.models.tagging import CUSTOMER_LEVEL
+
+
+def check_may_be_single(group: TagGroup) -> None:
+    """Raise Conflict for the group of sources: a customer who comes through two channels has both."""
+    if group.name == SOURCE_GROUP_NAME:
+        raise Conflict("「获客来源」由系统自动使用，必须是多选")
 
 
 def of_group(group: TagGroup) -> tuple[ColumnElement[bool], ...]:
