@@ -76,7 +76,9 @@ def test_a_starter_tree_is_looked_at_and_carried_in_and_a_wrong_file_is_told_by_
 
 @pytest.mark.parametrize("look", [DESK, Look(1280, 900, dark=True), Look(320, 640), Look(320, 640, dark=True)])
 def test_the_library_is_accessible_and_fits_every_width(site: Site, window: OpenWindow, look: Look) -> None:
-    (key,) = site.make_tags("护肤" * 10, group="很长的标签组名称" * 3)
+    key, _ = site.make_tags("护肤" * 10, "旧", group="很长的标签组名称" * 3)
+    site.simulator.act("admin", "tag_delete", group="很长的标签组名称" * 3, tag="旧")
+    site.settle()
     site.scan("林晓芸", tags=[key])
     group = site.get("/tags")["items"][0]["group"]
     page = window(roles=("admin",), look=look)
@@ -87,6 +89,7 @@ def test_the_library_is_accessible_and_fits_every_width(site: Site, window: Open
         "/admin/tags/dimensions",
         "/admin/tags/import",
         "/admin/tags/report",
+        "/admin/tags/deleted",
         f"/admin/tags/groups/{group}",
         f"/admin/tags/items/{key}",
     ):
