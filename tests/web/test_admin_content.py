@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from tests.flows.company import Company
-from tests.web.browsing import Browser, local_admin, member
+from tests.web.browsing import Browser, form_on, local_admin, member
 from wecom_app.domain.access import Role
 from wecom_app.models import AuditEntry
 
@@ -46,6 +46,19 @@ def test_a_late_edit_is_refused_and_shown_again_with_what_was_written(company: C
     assert "刚被 root 修改过" in page
     assert 'value="迟到的"' in page
     assert "写了很久" in page
+    assert form_on(late, "content-form")["version"] == "1"
+    assert company.get("/content/1")["title"] == "第一个"
+
+
+def test_a_form_refused_for_a_mistake_is_not_saved_over_a_newer_version_either(company: Company) -> None:
+    make(company)
+    admin = local_admin(company)
+    assert save(admin, "/admin/content/1", version="1", title="第一个").status_code == 303
+    refused = save(admin, "/admin/content/1", version="1", priority="很高")
+    assert refused.status_code == 422
+    assert form_on(refused, "content-form")["version"] == "1"
+    again = save(admin, "/admin/content/1", version="1", title="迟到的")
+    assert again.status_code == 409
     assert company.get("/content/1")["title"] == "第一个"
 
 

@@ -103,11 +103,11 @@ def save(item_id: int) -> str | Response | tuple[str, int]:
     read = content_forms.read(request.form, runtime().settings.time_zone)
     with runtime().read() as session:
         view = content.get(session, item_id, runtime().clock.now())
-    version = paging.row_id(request.form.get("version", "")[:20])
+    version = _version_sent() or 0
 
     def act(session: Session) -> ContentView:
         changes = cast("ContentChanges", vars(read.draft))
-        return content.edit(session, library.context(runtime()), item_id, changes, version=version or 0, actor=_actor())
+        return content.edit(session, library.context(runtime()), item_id, changes, version=version, actor=_actor())
 
     return _carry(view, read, act, "content.edit", "content.saved")
 
@@ -168,6 +168,8 @@ def _form(view: ContentView | None, read: Read, *, is_stale: bool = False) -> st
     return render_template(
         "admin/content/form.html",
         view=view,
+        # A form shown again keeps the version that it was made from: it is not to be saved over a newer one.
+        version=_version_sent() or (view.version if view else None),
         draft=draft,
         condition=read.condition,
         chosen=chosen,
@@ -184,6 +186,10 @@ def _form(view: ContentView | None, read: Read, *, is_stale: bool = False) -> st
         **content_parts.counted(read.condition),
         **content_parts.phone(draft),
     )
+
+
+def _version_sent() -> int | None:
+    return paging.row_id(request.form.get("version", "")[:20])
 
 
 def _filter() -> Filter:
