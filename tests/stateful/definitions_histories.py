@@ -144,6 +144,33 @@ def of_an_order_with_another_apps_new_tag_nobody_is_asked(life: DefinitionsLife)
     life.make_there("爱好", "丁")
 
 
+@history
+def what_is_renamed_and_then_deleted_here_keeps_its_name(life: DefinitionsLife) -> None:
+    life.swap_here("爱好", "甲", "乙")
+    life.delete_here("爱好", "乙")
+    life.rename_group_here("等级", "新组")
+    life.delete_here("新组")
+    life.settle()
+    assert "新组" in [name for (name,) in life.corp.rows("SELECT name FROM tag_group")]
+
+
+@history
+def a_rename_waits_for_the_name_of_a_deleted_tag_until_its_burial_is_approved(life: DefinitionsLife) -> None:
+    life.strict_guard()
+    life.delete_there("爱好", "丙")
+    life.rename_there("爱好", "甲", "丙")
+
+
+@history
+def a_group_that_follows_wecom_asks_about_a_name_that_only_a_tag_of_ours_has(life: DefinitionsLife) -> None:
+    life.make_here("爱好", "丁")
+    life.rename_there("爱好", "丙", "丁")
+    life.rename_there("爱好", "甲", "丙")
+    life.mirror("爱好", "pull")
+    life.settle()
+    assert life.judge.questions() == 1
+
+
 # Each of these kills a mutant.
 
 

@@ -12,7 +12,8 @@ from tests.stateful.sight import WAITING_JOBS
 from wecom_app.domain.definitions import canonical
 from wecom_app.domain.vocabulary import PUSHED, Lifecycle, Mirror
 from wecom_app.models import SyncConflict, SyncRunItem, Tag, TagGroup
-from wecom_app.services.definition_merge import ASKING
+from wecom_app.services import definition_conflicts
+from wecom_app.services.definition_merge import ASKING, HELD_WORDS
 from wecom_app.services.library_states import state_of
 from wecom_app.simulator import tags as wecom
 
@@ -229,7 +230,7 @@ class DefinitionsJudge:
             return []
         if state_of(one, group).state in EXPLAINED:
             assert one.blocked, f"{one.name} is held back without a reason"
-            return []
+            return [] if one.blocked != HELD_WORDS or self._is_taken(one) else [f"{one.name} waits for a free name"]
         there = self._there(one)
         tags = [one] if isinstance(one, Tag) else [tag for tag in live_tags if tag.group_id == one.id]
         if (there is None or there.deleted) and self._was_refused(tags):
@@ -241,6 +242,12 @@ class DefinitionsJudge:
         if there.deleted:
             return [f"{one.name} is deleted in WeCom"]
         return [] if canonical(there.name) == canonical(one.name) else [f"{one.name} is {there.name} in WeCom"]
+
+    def _is_taken(self, one: Tag | TagGroup) -> bool:
+        """Say whether the name that it bears in WeCom is a neighbour's here."""
+        there = self._there(one)
+        with self.corp.runtime.read() as session:
+            return there is not None and definition_conflicts.is_name_held(session, one, there.name)
 
     def _was_refused(self, tags: Sequence[Tag]) -> bool:
         """Say whether a person refused to have these tags buried: the run shows it, and he is not asked again."""

@@ -34,9 +34,7 @@ class Entry:
 
     @property
     def leads(self) -> Policy | None:
-        """The side that alone may change it; nobody is asked about what is to be deleted at WeCom."""
-        if self.one.deleting_at is not None:
-            return Policy.WECOM
+        """The side that alone may change it."""
         if self.one.owner == Owner.FOREIGN or self.group.mirror not in PUSHED:
             return Policy.WECOM
         return Policy.OURS if self.group.mirror == Mirror.PUSH else None

@@ -37,6 +37,8 @@ def merge(
     `seq` was drawn before WeCom was asked: what has been edited, told or seen since is left as it is. `has_strangers`
     says that WeCom shows others beside them, which are not known here yet.
     """
+    # What is to be deleted at WeCom keeps the name it has here, and nobody is asked about its place.
+    shown = [entry for entry in shown if entry.one.deleting_at is None]
     entries = [entry for entry in shown if entry.one.touched_seq <= seq]
     before = [_state(entry.one) for entry in entries]
     for entry in entries:
@@ -184,8 +186,4 @@ def _mark(entry: Entry) -> None:
 
 def _is_to_tell(entry: Entry) -> bool:
     one = entry.one
-    return (
-        one.blocked_by is None
-        and one.deleting_at is None
-        and (entry.name_step in TELLING or entry.order_step in TELLING)
-    )
+    return one.blocked_by is None and (entry.name_step in TELLING or entry.order_step in TELLING)

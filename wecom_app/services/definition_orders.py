@@ -26,11 +26,8 @@ def merge(
     now: datetime,
     has_strangers: bool = False,
 ) -> None:
-    """Decide on the orders of neighbours and write them down; fill in what follows for each of them.
-
-    What is to be deleted at WeCom has no place any more that anybody would have to be asked about.
-    """
-    for entries in _sequences(entry for entry in shown if entry.one.deleting_at is None):
+    """Decide on the orders of neighbours and write them down; fill in what follows for each of them."""
+    for entries in _sequences(shown):
         if all(entry.one.touched_seq <= seq for entry in entries):
             _merge_one(session, entries, live, now, has_strangers=has_strangers)
 

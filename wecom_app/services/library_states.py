@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from wecom_app.domain.vocabulary import PUSHED, Lifecycle
+from wecom_app.domain.vocabulary import PUSHED, Lifecycle, Mirror
 from wecom_app.models import Tag, TagGroup
 from wecom_app.services.definition_merge import ASKING
 from wecom_app.services.library_limits import BY_LIMIT
@@ -18,7 +18,6 @@ WORDS = {
     "pending": "等待同步到企业微信",
     "synced": "已同步",
 }
-BLOCKED = {ASKING: "asking", BY_LIMIT: "blocked"}
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,13 @@ def state_of(one: Tag | TagGroup, group: TagGroup) -> LibraryState:
     """Return how a group or tag stands with WeCom; a draft counts as local."""
     if one.gone_at is not None:
         return LibraryState("gone")
+    if one.blocked_by == ASKING and group.mirror != Mirror.NONE:
+        # A group that follows WeCom may be asked about too.
+        return LibraryState("asking", one.blocked)
     if group.mirror not in PUSHED or group.lifecycle == Lifecycle.DRAFT:
         return LibraryState("local")
     if one.blocked_by is not None:
-        return LibraryState(BLOCKED.get(one.blocked_by, "failed"), one.blocked)
+        return LibraryState("blocked" if one.blocked_by == BY_LIMIT else "failed", one.blocked)
     if one.deleting_at is not None:
         return LibraryState("deleting")
     is_there = (one.wecom_group_id if isinstance(one, TagGroup) else one.wecom_tag_id) is not None
