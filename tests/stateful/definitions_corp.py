@@ -14,7 +14,6 @@ from wecom_app.bootstrap import upgrade_database
 from wecom_app.clock import ManualClock
 from wecom_app.db import Database
 from wecom_app.services import library, taxonomy
-from wecom_app.services.handlers import LIBRARY_PULL_KIND
 from wecom_app.services.taxonomy import GroupDraft, TagDraft
 
 DIMENSION = "basic_info"
@@ -35,7 +34,7 @@ def open_library() -> Corp:
 def read_library(corp: Corp) -> None:
     """Have the whole library read, as the schedule does."""
     with corp.runtime.write() as session:
-        corp.runtime.queue.enqueue(session, LIBRARY_PULL_KIND, {}, lane="push", key="library", unique="all")
+        taxonomy.enqueue_pull(session, corp.runtime.queue)
 
 
 @cache

@@ -171,6 +171,26 @@ def a_group_that_follows_wecom_asks_about_a_name_that_only_a_tag_of_ours_has(lif
     assert life.judge.questions() == 1
 
 
+@history
+def what_is_archived_here_and_deleted_in_wecom_is_found_by_a_pass(life: DefinitionsLife) -> None:
+    life.archive_here("等级")
+    life.delete_there("等级", "甲")
+    life.drop(0)
+    life.heal()
+    assert life.judge.count_gone() == 1
+
+
+@history
+def what_bears_the_names_of_the_buried_is_taken_in_once_their_burial_is_approved(life: DefinitionsLife) -> None:
+    life.strict_guard()
+    life.delete_there("外部")
+    life.make_there("外部", "甲", "丁")
+    life.settle()
+    life.approve()
+    life.settle()
+    assert life.tags_here("外部") == ["甲", "丁"]
+
+
 # Each of these kills a mutant.
 
 

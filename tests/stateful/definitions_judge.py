@@ -219,7 +219,13 @@ class DefinitionsJudge:
             [group for group in live_groups if group.mirror != Mirror.NONE and group.dimension == "basic_info"],
         )
         found += [f"{tag.name} was to be deleted in WeCom" for tag in tags if self._is_kept_in_silence(tag)]
+        # One that is archived, or no longer mirrored, is buried too.
+        found += [f"{tag.name} is deleted in WeCom" for tag in tags if self._is_to_bury(tag)]
         return found + self._unknown(groups, tags) + self._rows_without_reason()
+
+    def _is_to_bury(self, tag: Tag) -> bool:
+        there = self._there(tag)
+        return tag.gone_at is None and there is not None and there.deleted and not self._was_refused([tag])
 
     def _is_kept_in_silence(self, tag: Tag) -> bool:
         """Say whether a deletion that a person asked for was not carried out, and nothing says that WeCom refused."""

@@ -24,13 +24,13 @@ from wecom_app.services import (
     remarks,
     sources,
     staff,
+    taxonomy,
 )
 from wecom_app.services.context import Context
 from wecom_app.services.inbox import Message
 from wecom_app.services.ports import JobArgs
 from wecom_app.services.runtime import Runtime
 
-LIBRARY_PULL_KIND = "library.pull"
 HALF_KIND = "relation.check_half"
 HALF_CHECKS = (timedelta(minutes=1), timedelta(minutes=10), timedelta(hours=1), timedelta(days=1))
 """When to look whether a member has accepted a customer, counted from the look before."""
@@ -252,7 +252,7 @@ def check_half(runtime: Runtime, args: JobArgs) -> None:
 
 
 def _library_changed(session: Session, context: Context, _event: Message) -> None:
-    context.queue.enqueue(session, LIBRARY_PULL_KIND, {}, lane="push", key="library", unique="all")
+    taxonomy.enqueue_pull(session, context.queue)
 
 
 def _subject(session: Session, context: Context, event: Message) -> Subject | None:

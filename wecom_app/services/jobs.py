@@ -57,7 +57,7 @@ JOB_KINDS: Mapping[str, JobKind] = {
     runs.SOURCES_KIND: JobKind(source_backfill.run),
     runs.BURY_KIND: JobKind(library.bury_approved),
     runs.REJECT_KIND: JobKind(runs.reject_more),
-    handlers.LIBRARY_PULL_KIND: JobKind(library.pull),
+    taxonomy.LIBRARY_PULL_KIND: JobKind(library.pull),
     library_recreation.RELINK_KIND: JobKind(library_recreation.relink),
     library_release.KIND: JobKind(library_release.run),
     library_imports.KIND: JobKind(library_imports.run),

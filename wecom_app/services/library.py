@@ -185,7 +185,10 @@ def _alive(runtime: Runtime, wecom_tag_ids: Sequence[str]) -> set[str]:
 
 
 def bury_approved(runtime: Runtime, args: JobArgs) -> None:
-    """Bury the tags of a held run, each only if WeCom still says that it is deleted."""
+    """Bury the tags of a held run, each only if WeCom still says that it is deleted.
+
+    The library is read afterwards: what bears the names of the buried there could not be taken in before.
+    """
     run_id = int(args["run_id"])
     with runtime.read() as session:
         query = select(SyncRunItem.subject).where(SyncRunItem.run_id == run_id, SyncRunItem.state == "waiting")
@@ -212,6 +215,8 @@ def bury_approved(runtime: Runtime, args: JobArgs) -> None:
         run.counts = {"buried": states["applied"], "kept": states["noted"]}
         run.reason = None
         runs.end(run, "done", runtime.clock.now())
+        if gone:
+            taxonomy.enqueue_pull(session, runtime.queue)
         runtime.metrics.sync_runs.labels(run.kind, "done").inc()
 
 

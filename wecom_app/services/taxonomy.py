@@ -31,6 +31,7 @@ from wecom_app.services.ports import JobQueue
 MAX_NAME = 30
 """add_corp_tag: tag and group names, in characters."""
 LIBRARY_KIND = "library.push"
+LIBRARY_PULL_KIND = "library.pull"
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,11 @@ def enqueue_push(session: Session, queue: JobQueue, group_id: int) -> None:
         unique=str(group_id),
         priority=10,
     )
+
+
+def enqueue_pull(session: Session, queue: JobQueue) -> None:
+    """Have WeCom's whole library read."""
+    queue.enqueue(session, LIBRARY_PULL_KIND, {}, lane="push", key="library", unique="all")
 
 
 def ensure_source_tag(session: Session, context: Context, name: str, *, push: bool = True) -> int:
