@@ -32,6 +32,8 @@ class Course(Scripted):
         super().__init__(corp)
         self.events: deque[Event] = deque()
         self.past: list[Event] = []
+        self.is_deaf = False
+        """Whether a callback never came: what it told of is found by a pass only."""
         self._read = 0
         self._plans: dict[str, deque[Doing]] = {}
         self.corp.crash_hook = self._at_point
@@ -108,6 +110,7 @@ class Course(Scripted):
         if self.events:
             event = self.events[index % len(self.events)]
             self.events.remove(event)
+            self.is_deaf = True
 
     @act
     def work(self, jobs: int | None = None) -> None:

@@ -191,6 +191,34 @@ def what_bears_the_names_of_the_buried_is_taken_in_once_their_burial_is_approved
     assert life.tags_here("外部") == ["甲", "丁"]
 
 
+@history
+def a_group_that_comes_to_follow_wecom_does_so_at_once(life: DefinitionsLife) -> None:
+    life.mirror("爱好", "none")
+    life.rename_there("爱好", "甲", "丁")
+    life.order_there("爱好", 1)
+    life.settle()
+    life.mirror("爱好", "pull")
+    life.settle()
+    assert life.tags_here("爱好") == ["丁", "乙", "丙"]
+
+
+@history
+def a_group_whose_tags_are_archived_goes_in_wecom_and_a_person_refuses_to_see_it_go(life: DefinitionsLife) -> None:
+    life.strict_guard()
+    life.delete_there("爱好")
+    life.settle()
+    life.archive_here("爱好", "甲")
+    life.archive_here("爱好", "乙")
+    life.archive_here("爱好", "丙")
+    life.approve(yes=False)
+
+
+@history
+def an_order_whose_callback_never_came_is_found_by_a_pass(life: DefinitionsLife) -> None:
+    life.order_there("外部", 1)
+    life.drop(0)
+
+
 # Each of these kills a mutant.
 
 

@@ -210,7 +210,8 @@ class DefinitionsJudge:
         ]
         for one in (*live_groups, *live_tags):
             group = one if isinstance(one, TagGroup) else groups[one.group_id]
-            found += self._difference(one, group, live_tags)
+            there = [tag for tag in tags if tag.group_id == group.id and tag.gone_at is None]
+            found += self._difference(one, group, there)
         for group in live_groups:
             if ("order", group.id) not in asked and group.mirror != Mirror.NONE:
                 found += self._order_difference(group.name, [tag for tag in live_tags if tag.group_id == group.id])
@@ -231,19 +232,18 @@ class DefinitionsJudge:
         """Say whether a deletion that a person asked for was not carried out, and nothing says that WeCom refused."""
         return tag.deleting_at is not None and tag.gone_at is None and tag.blocked_by in (None, ASKING)
 
-    def _difference(self, one: Tag | TagGroup, group: TagGroup, live_tags: Sequence[Tag]) -> list[str]:
+    def _difference(self, one: Tag | TagGroup, group: TagGroup, tags: Sequence[Tag]) -> list[str]:
         if group.mirror == Mirror.NONE or group.lifecycle == Lifecycle.DRAFT:
             return []
         if state_of(one, group).state in EXPLAINED:
             assert one.blocked, f"{one.name} is held back without a reason"
             return [] if one.blocked != HELD_WORDS or self._is_taken(one) else [f"{one.name} waits for a free name"]
         there = self._there(one)
-        tags = [one] if isinstance(one, Tag) else [tag for tag in live_tags if tag.group_id == one.id]
-        if (there is None or there.deleted) and self._was_refused(tags):
+        if (there is None or there.deleted) and self._was_refused([one] if isinstance(one, Tag) else tags):
             return []
         if there is None:
             # A group is there with its first tag; of those none may be on its way.
-            is_empty = isinstance(one, TagGroup) and all(tag.blocked_by for tag in tags)
+            is_empty = isinstance(one, TagGroup) and all(tag.blocked_by or tag.archived_at for tag in tags)
             return [] if group.mirror not in PUSHED or is_empty else [f"{one.name} is not in WeCom"]
         if there.deleted:
             return [f"{one.name} is deleted in WeCom"]

@@ -312,8 +312,9 @@ class DefinitionsLife(Course):
         self.retry()
         self._rest()
         for _ in range(PASSES):
-            if not self.judge.disagreements():
+            if not self.is_deaf and not self.judge.disagreements():
                 break
+            self.is_deaf = False
             self._pass()
         self.judge.agrees()
         self.echo(on=True)

@@ -108,6 +108,8 @@ def edit_group(
     _write(session, group, values)
     if _is_pushed(group) and (not was_pushed or "name" in values):
         taxonomy.request_push(session, context, group.id)
+    if "mirror" in values and group.mirror != Mirror.NONE:
+        taxonomy.enqueue_pull(session, context.queue)
     return group
 
 

@@ -122,6 +122,7 @@ def start(
     group.version += 1
     session.flush()
     taxonomy.request_push(session, context, group.id)
+    taxonomy.enqueue_pull(session, context.queue)
     return begun
 
 
