@@ -84,9 +84,9 @@ def test_a_tag_whose_name_a_deleted_one_holds_points_to_the_run_that_asks(compan
 
     with company.runtime.write() as session:
         runs.approve(session, company.runtime.queue, run.id, "admin")
-    company.settle()
+    company.runtime.run_until_idle(max_steps=1)
     assert [entry[2] for entry in outside(company)] == ["none"]
-    library.pull(company.runtime, {})
+    company.settle()
     assert outside(company) == []
 
 
