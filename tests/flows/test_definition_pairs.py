@@ -33,7 +33,7 @@ ENDS = {
     ("ours", "rename", "rename"): End("2", "2", alias="1", row=("name", "theirs")),
     ("ours", "rename", "delete"): End("1", None, row=("deletion", None), gone=True),
     ("ours", "delete", "none"): End("0", None, gone=True, archived=True),
-    ("ours", "delete", "rename"): End("2", None, gone=True, archived=True),
+    ("ours", "delete", "rename"): End("0", None, gone=True, archived=True),
     ("ours", "delete", "delete"): End("0", None, gone=True, archived=True),
     # What another app made can be neither renamed nor deleted here: that is refused at once.
     ("foreign", "none", "none"): End("0", "0"),
