@@ -27,7 +27,7 @@ from wecom_app.models import (
     TagGroup,
     TagOperation,
 )
-from wecom_app.services import content, library_change_jobs, library_changes, library_edits, tag_merges
+from wecom_app.services import content, library_change_jobs, library_changes, library_restoring, tag_merges
 from wecom_app.services.content_drafts import ContentDraft
 from wecom_app.services.history import KEPT
 from wecom_app.services.tagging import TagChange
@@ -286,7 +286,7 @@ def test_what_used_the_tag_uses_the_other_and_goes_back_unless_it_was_edited_sin
     gone = next(tag for tag in shop.all(Tag) if tag.id == old)
     assert (gone.merged_into, gone.archived_at is not None) == (standing.key, True)
     with pytest.raises(Conflict, match="已合并到"), shop.store.write() as session:
-        library_edits.restore_tag(session, shop.context, gone.key)
+        library_restoring.restore_tag(session, shop.context, gone.key)
 
     with shop.store.write() as session:
         session.execute(update(ChannelTag).values(tag_id=deprecated))

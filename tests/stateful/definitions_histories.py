@@ -219,6 +219,32 @@ def an_order_whose_callback_never_came_is_found_by_a_pass(life: DefinitionsLife)
     life.drop(0)
 
 
+@history
+def what_is_restored_before_its_deletion_was_carried_out_is_not_deleted(life: DefinitionsLife) -> None:
+    life.delete_here("爱好")
+    life.restore_here("爱好")
+    life.delete_here("等级", "甲")
+    life.restore_here("等级", "甲")
+    life.settle()
+    assert (life.tags_there("爱好"), life.tags_there("等级")) == (["甲", "乙", "丙"], ["甲", "乙"])
+
+
+@history
+def a_deletion_that_is_under_way_when_it_is_called_off_is_found_out(life: DefinitionsLife) -> None:
+    life.at("library.before_delete", "restore_here", "等级", "甲")
+    life.delete_here("等级", "甲")
+    life.settle()
+    assert life.judge.count_gone() == 1
+
+
+@history
+def a_question_about_the_name_of_a_group_ends_with_the_group_in_wecom(life: DefinitionsLife) -> None:
+    life.delete_here("等级", "乙")
+    life.make_group_here("新组", "丙", "乙")
+    life.rename_group_there("等级", "新组")
+    life.delete_here("等级", "甲")
+
+
 # Each of these kills a mutant.
 
 

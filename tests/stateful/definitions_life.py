@@ -26,6 +26,7 @@ from wecom_app.services import (
     library_edits,
     library_orders,
     library_recreation,
+    library_restoring,
     library_retries,
     runs,
     schedules,
@@ -175,9 +176,9 @@ class DefinitionsLife(Course):
     def restore_here(self, group: str, tag: str | None = None) -> None:
         key, missing = self._key(group, tag), self.judge.count_missing()
         if tag is None:
-            taken = self._here(lambda session, given: library_edits.restore_group(session, given, key))
+            taken = self._here(lambda session, given: library_restoring.restore_group(session, given, key))
         else:
-            taken = self._here(lambda session, given: library_edits.restore_tag(session, given, key))
+            taken = self._here(lambda session, given: library_restoring.restore_tag(session, given, key))
         if taken:
             self.judge.asked += missing
 

@@ -85,6 +85,14 @@ def close_of_tags(session: Session, tag_ids: Sequence[int], now: datetime) -> No
         row.state, row.resolution, row.settled_at = "settled", "same", now
 
 
+def forget_group(session: Session, group: TagGroup, now: datetime) -> None:
+    """Note that WeCom has not got a group any more, so that there is nothing to ask about it."""
+    group.wecom_group_id = group.base_name = group.base_order = group.sent_name = group.sent_order = None
+    group.blocked = group.blocked_by = None
+    for kind in (Dispute.NAME, Dispute.ORDER):
+        close(session, group, kind, now)
+
+
 def rows_that_announce(session: Session, group_ids: Sequence[int]) -> list[SyncConflict]:
     """Return the rows on these groups' deletion that tell of tags not buried yet, whatever a person has said."""
     query = select(SyncConflict).where(SyncConflict.kind == Dispute.DELETION, SyncConflict.group_id.in_(group_ids))

@@ -83,8 +83,7 @@ def bury(session: Session, given: Context, part: Part) -> None:
         definition_conflicts.close_of_tags(session, [tag.id for tag in going], given.now)
         session.flush()
         if not _has_tags_there(session, group_id):
-            group.wecom_group_id = group.base_name = group.base_order = group.sent_name = group.sent_order = None
-            definition_conflicts.close(session, group, Dispute.ORDER, given.now)
+            definition_conflicts.forget_group(session, group, given.now)
     session.flush()
     operation_voiding.begin(session, given.queue, tag_ids=part.tag_ids, reason="标签已在企业微信中删除", now=given.now)
     _follow_words(session, given, rows, part, tags)

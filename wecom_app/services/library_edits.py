@@ -104,9 +104,9 @@ def edit_group(
     if not values:
         return group
     check_group(session, group, values, seen)
-    was_pushed = _is_pushed(group)
+    was_pushed = is_pushed(group)
     _write(session, group, values)
-    if _is_pushed(group) and (not was_pushed or "name" in values):
+    if is_pushed(group) and (not was_pushed or "name" in values):
         taxonomy.request_push(session, context, group.id)
     if "mirror" in values and group.mirror != Mirror.NONE:
         taxonomy.enqueue_pull(session, context.queue)
@@ -125,7 +125,7 @@ def edit_tag(session: Session, context: Context, key: str, changes: TagChanges, 
     if tag.lifecycle == Lifecycle.ACTIVE:
         tag.replaced_by = None
     session.flush()
-    if "name" in values and _is_pushed(group):
+    if "name" in values and is_pushed(group):
         taxonomy.request_push(session, context, group.id)
     return tag
 
@@ -223,42 +223,6 @@ def archive_group(session: Session, context: Context, key: str, *, cascade: bool
         group.archived_at = context.now
         group.version += 1
         session.flush()
-    return group
-
-
-def restore_tag(session: Session, context: Context, key: str) -> Tag:
-    """Bring an archived tag back; raise NameTaken where its name is in use again, Conflict where its group is not."""
-    tag, group = find_tag(session, key, lock=True, archived=True)
-    if tag.archived_at is None:
-        return tag
-    if tag.merged_into is not None:
-        raise Conflict(f"「{tag.name}」已合并到 {tag.merged_into}，要恢复请撤销合并")
-    if tag.wecom_tag_id is None:
-        taxonomy.free_tag_name(session, group, tag.name)
-    if group.archived_at is not None:
-        raise Conflict(f"标签组「{group.name}」已归档，请先恢复标签组")
-    tag.archived_at = None
-    tag.version += 1
-    session.flush()
-    _push_missing(session, context, group, [tag])
-    return tag
-
-
-def restore_group(session: Session, context: Context, key: str) -> TagGroup:
-    """Bring a group back, with the tags that went with it; raise NameTaken where its name is in use again."""
-    group = find_group(session, key, lock=True, archived=True)
-    if group.archived_at is None:
-        return group
-    if group.wecom_group_id is None:
-        taxonomy.free_group_name(session, group.name)
-    dimensions.restore(session, group.dimension)
-    went = (Tag.group_id == group.id, Tag.archived_at == group.archived_at, Tag.gone_at.is_(None))
-    missing = session.scalars(select(Tag).where(*went, Tag.wecom_tag_id.is_(None)).limit(1)).all()
-    session.execute(update(Tag).where(*went).values(archived_at=None, version=Tag.version + 1))
-    group.archived_at = None
-    group.version += 1
-    session.flush()
-    _push_missing(session, context, group, missing)
     return group
 
 
@@ -389,10 +353,6 @@ def _end_uses(
     tag_users.release(session, context, tags, actor)
 
 
-def _is_pushed(group: TagGroup) -> bool:
+def is_pushed(group: TagGroup) -> bool:
+    """Return whether WeCom is to have the group."""
     return group.mirror in PUSHED and group.lifecycle != Lifecycle.DRAFT
-
-
-def _push_missing(session: Session, context: Context, group: TagGroup, tags: Sequence[Tag]) -> None:
-    if _is_pushed(group) and any(tag.wecom_tag_id is None for tag in tags):
-        taxonomy.request_push(session, context, group.id)

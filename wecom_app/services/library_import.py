@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from wecom_app.errors import AppError, Conflict, InvalidInput
 from wecom_app.models import Tag, TagDimension, TagGroup
-from wecom_app.services import dimensions, library_edits, taxonomy
+from wecom_app.services import dimensions, library_edits, library_restoring, taxonomy
 from wecom_app.services.context import Context
 from wecom_app.services.library_edits import GroupChanges, TagChanges
 from wecom_app.services.library_files import DimensionRow, GroupRow, LibraryFile, TagRow
@@ -146,7 +146,7 @@ class Import:
             self._did(row.line, "create", "group", group.name)
             return group
         if group.archived_at is not None:
-            library_edits.restore_group(self.session, self.context, group.key)
+            library_restoring.restore_group(self.session, self.context, group.key)
             self._did(row.line, "restore", "group", group.name)
         values = row.named("tags")
         changed = [] if self.only_add else _differing(group, values)
@@ -195,7 +195,7 @@ class Import:
             return False
         if tag.group_id != group.id:
             raise InvalidInput(f"标签「{tag.name}」（{key}）在别的标签组里，不能换组")
-        library_edits.restore_tag(self.session, self.context, tag.key)
+        library_restoring.restore_tag(self.session, self.context, tag.key)
         self._did(line, "restore", "tag", tag.name, group.name)
         return True
 

@@ -14,7 +14,15 @@ from wecom_app.domain.definitions import Step, canonical
 from wecom_app.domain.vocabulary import PUSHED, Lifecycle, Owner
 from wecom_app.errors import AppError, WeComRejected, WeComTagGone, WeComUnavailable
 from wecom_app.models import Tag, TagGroup
-from wecom_app.services import library, library_deletions, library_limits, library_merge, library_telling, sequence
+from wecom_app.services import (
+    definition_conflicts,
+    library,
+    library_deletions,
+    library_limits,
+    library_merge,
+    library_telling,
+    sequence,
+)
 from wecom_app.services.definition_merge import ASKING
 from wecom_app.services.library_merge import Listing
 from wecom_app.services.library_telling import Telling
@@ -121,11 +129,7 @@ def _check_group(runtime: Runtime, group_id: int, groups: Sequence[CorpTagGroup]
     if not _is_group_gone(runtime, wecom_group_id):
         raise WeComUnavailable("企业微信的标签列表不完整，系统会自动重试", api=LIST)
     with runtime.write() as session:
-        session.execute(
-            update(TagGroup)
-            .where(TagGroup.id == group_id)
-            .values(wecom_group_id=None, base_name=None, base_order=None, sent_name=None, sent_order=None)
-        )
+        definition_conflicts.forget_group(session, session.get_one(TagGroup, group_id), runtime.clock.now())
 
 
 def _is_group_gone(runtime: Runtime, wecom_group_id: str) -> bool:

@@ -22,6 +22,7 @@ from wecom_app.services import (
     library_deletions,
     library_edits,
     library_recreation,
+    library_restoring,
     merge_checks,
     merge_deletions,
     tag_users,
@@ -200,7 +201,7 @@ def begin_undo(session: Session, context: Context, change: LibraryChange, actor:
     if is_gone:
         _make_anew(session, context, source)
     else:
-        library_edits.restore_tag(session, context, source.key)
+        library_restoring.restore_tag(session, context, source.key)
     details = change.details
     target.aliases = [alias for alias in target.aliases if alias not in details["aliases"]]
     target.version += 1

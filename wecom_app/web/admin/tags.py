@@ -17,6 +17,7 @@ from wecom_app.services import (
     library_edits,
     library_orders,
     library_recreation,
+    library_restoring,
     tag_lint,
     tag_merges,
     tag_tree,
@@ -237,7 +238,7 @@ def archive_group(key: str) -> Answer:
 def restore_group(key: str) -> Response:
     """Bring a group back."""
     with runtime().write() as session:
-        library_edits.restore_group(session, library.context(runtime()), key)
+        library_restoring.restore_group(session, library.context(runtime()), key)
         record(session, "tag_group.restore", f"tag_group:{key}")
     return notices.back_to("admin.tags", "tags.restored")
 
@@ -289,7 +290,7 @@ def archive_tag(key: str) -> Answer:
 def restore_tag(key: str) -> Response:
     """Bring a tag back."""
     with runtime().write() as session:
-        library_edits.restore_tag(session, library.context(runtime()), key)
+        library_restoring.restore_tag(session, library.context(runtime()), key)
         record(session, "tag.restore", f"tag:{key}")
     return notices.back_to("admin.tags", "tags.restored")
 

@@ -7,7 +7,15 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from wecom_app.models import Tag, TagGroup
-from wecom_app.services import library, library_edits, library_orders, library_states, tag_users, taxonomy
+from wecom_app.services import (
+    library,
+    library_edits,
+    library_orders,
+    library_restoring,
+    library_states,
+    tag_users,
+    taxonomy,
+)
 from wecom_app.services.accounts import KeyScope
 from wecom_app.services.taxonomy import GroupDraft, TagDraft
 from wecom_app.web.api.endpoint import Call, Endpoint
@@ -107,7 +115,7 @@ def archive_tag_group(call: Call) -> BaseModel:
 
 def restore_tag_group(call: Call) -> BaseModel:
     with call.runtime.write() as session:
-        group = library_edits.restore_group(session, library.context(call.runtime), call.path["key"])
+        group = library_restoring.restore_group(session, library.context(call.runtime), call.path["key"])
     return as_it_stands(call, group)
 
 
@@ -138,7 +146,7 @@ def archive_tag(call: Call) -> BaseModel:
 
 def restore_tag(call: Call) -> BaseModel:
     with call.runtime.write() as session:
-        tag = library_edits.restore_tag(session, library.context(call.runtime), call.path["key"])
+        tag = library_restoring.restore_tag(session, library.context(call.runtime), call.path["key"])
         return whole_tag(session, tag)
 
 
