@@ -33,7 +33,7 @@ test-fast: $(STAMP) ## Run the fast tests: the rules, the simulator, the service
 storm: $(STAMP) ## Kill the application ten times under 2,000 scans and judge both ledgers
 	STORM_SCANS=2000 STORM_KILLS=10 $(BIN)/python -m pytest -q tests/flows/test_storm.py
 
-sync-soak: $(STAMP) ## Play 5,000 histories of marks (SYNC_SOAK_EXAMPLES=n, SYNC_SOAK_DEFINITIONS=n of the tag library, SYNC_SOAK_WORKERS=n processes); goes on where it was stopped
+sync-soak: $(STAMP) ## Play 5,000 histories of marks and 1,000 of the tag library (SYNC_SOAK_EXAMPLES=n, SYNC_SOAK_DEFINITIONS=n, SYNC_SOAK_WORKERS=n processes); goes on where it was stopped
 	$(BIN)/python -m tests.stateful.soak
 
 benchmarks: $(STAMP) ## Run every benchmark and print its figures (FULL=1: the last two at full size)

@@ -1,9 +1,8 @@
 """The long run of two-way sync: `make sync-soak` plays histories seed by seed, and goes on where it was stopped.
 
-SYNC_SOAK_EXAMPLES says how many of marks (5,000), SYNC_SOAK_DEFINITIONS how many of names, orders and groups (none:
-see docs/engineering/sync-proof.md), SYNC_SOAK_STEPS how long each is (30), SYNC_SOAK_WORKERS how many processes play
-(1). Finished seeds stand in SYNC_SOAK_STATE (`var/sync-soak.json`), which this process alone writes; a changed program
-begins anew.
+SYNC_SOAK_EXAMPLES says how many of marks (5,000), SYNC_SOAK_DEFINITIONS how many of names, orders and groups (a fifth
+of that), SYNC_SOAK_STEPS how long each is (30), SYNC_SOAK_WORKERS how many processes play (1). Finished seeds stand in
+SYNC_SOAK_STATE (`var/sync-soak.json`), which this process alone writes; a changed program begins anew.
 """
 
 import hashlib
@@ -178,8 +177,8 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
 
 def how_many(environ: Mapping[str, str]) -> dict[str, int]:
     """Return how many histories of each machine are wanted."""
-    marks, definitions = environ.get("SYNC_SOAK_EXAMPLES", "5000"), environ.get("SYNC_SOAK_DEFINITIONS", "0")
-    return {"marks": int(marks), "definitions": int(definitions)}
+    marks = int(environ.get("SYNC_SOAK_EXAMPLES", 5000))
+    return {"marks": marks, "definitions": int(environ.get("SYNC_SOAK_DEFINITIONS", marks // 5))}
 
 
 def next_of(done: Done, under_way: Iterable[str], wanted: Mapping[str, int]) -> str | None:

@@ -41,8 +41,9 @@ def test_a_run_goes_on_from_the_seeds_that_are_done(tmp_path: Path) -> None:
     assert soak.load(state, 30) == Done(done.program, 30)
 
 
-def test_histories_of_marks_are_played_unless_others_are_asked_for() -> None:
-    assert soak.how_many({}) == {"marks": 5000, "definitions": 0}
+def test_a_fifth_as_many_histories_of_definitions_are_played_unless_a_number_is_set() -> None:
+    assert soak.how_many({}) == {"marks": 5000, "definitions": 1000}
+    assert soak.how_many({"SYNC_SOAK_EXAMPLES": "100"}) == {"marks": 100, "definitions": 20}
     assert soak.how_many({"SYNC_SOAK_EXAMPLES": "0", "SYNC_SOAK_DEFINITIONS": "7"}) == {"marks": 0, "definitions": 7}
 
 
