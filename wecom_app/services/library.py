@@ -32,6 +32,8 @@ from wecom_app.services.runtime import Runtime
 
 TAGS_PER_WRITE = 300
 """Tags merged in one write transaction."""
+LOGGED = 20
+"""Ids in one line of the log."""
 
 log = structlog.get_logger(__name__)
 
@@ -76,6 +78,8 @@ def _note_unlinked(runtime: Runtime, listing: Listing) -> None:
     with runtime.read() as session:
         found = library_unlinked.compare(session, listing)
     gone = set(found.unlisted) - _alive(runtime, found.unlisted)
+    if found.rows:
+        log.warning("library.unlinked", wecom_tag_ids=[row["wecom_tag_id"] for row in found.rows[:LOGGED]])
     if found.rows or found.settled or gone:
         with runtime.write() as session:
             library_unlinked.note(session, found, gone, runtime.clock.now())

@@ -20,7 +20,7 @@ PART = 50
 
 
 @dataclass(frozen=True)
-class Telling:
+class Announcement:
     """A row that people get of deletions that matter here: of a group that goes whole, else of one tag."""
 
     group_id: int | None
@@ -34,8 +34,8 @@ class Part:
     """Tags to be buried in one transaction, and what was found out for it while nobody waited for the writer."""
 
     tag_ids: tuple[int, ...]
-    told: tuple[Telling, ...]
-    rows: tuple[int, ...]
+    announcements: tuple[Announcement, ...]
+    row_ids: tuple[int, ...]
     """Disagreements that tell of these tags already, written with an earlier part of their group."""
 
     def __iter__(self) -> Iterator[int]:
@@ -52,14 +52,14 @@ def parts(store: Store, tag_ids: Sequence[int]) -> Iterator[Part]:
         query = select(Tag.group_id, Tag.id).where(Tag.id.in_(tag_ids)).order_by(Tag.group_id, Tag.id)
         for group_id, tag_id in session.execute(query):
             by_group.setdefault(group_id, []).append(tag_id)
-    told = list[Telling]()
+    found = list[Announcement]()
     for ids in _cut(by_group.values()):
         here = {group_id: of_group for group_id, of_group in by_group.items() if not ids.isdisjoint(of_group)}
         with store.read() as session:
             for group_id, of_group in here.items():
-                told += _tellings(session, group_id, of_group) if of_group[0] in ids else []
+                found += _announcements(session, group_id, of_group) if of_group[0] in ids else []
             rows = definition_conflicts.rows_that_announce(session, list(here))
-        first = tuple(telling for telling in told if telling.tag_ids[0] in ids)
+        first = tuple(announcement for announcement in found if announcement.tag_ids[0] in ids)
         yield Part(tuple(sorted(ids)), first, tuple(row.id for row in rows))
 
 
@@ -69,7 +69,7 @@ def bury(session: Session, given: Context, part: Part) -> None:
     A group goes with its last tag. Where somebody here relies on one, or has edited it meanwhile, a row says so.
     """
     # Locked before the tags, as by whoever settles them.
-    rows = [session.get_one(SyncConflict, row_id, with_for_update=True) for row_id in part.rows]
+    rows = [session.get_one(SyncConflict, row_id, with_for_update=True) for row_id in part.row_ids]
     query = select(Tag).where(Tag.id.in_(part.tag_ids), Tag.gone_at.is_(None)).order_by(Tag.id)
     tags = session.scalars(query).all()
     _tell(session, given, part, {tag.id for tag in tags})
@@ -102,7 +102,7 @@ def _cut(groups: Iterable[Sequence[int]]) -> Iterator[set[int]]:
         yield part
 
 
-def _tellings(session: Session, group_id: int, of_group: Sequence[int]) -> list[Telling]:
+def _announcements(session: Session, group_id: int, of_group: Sequence[int]) -> list[Announcement]:
     """Return what people are to be told: one row for a group that goes whole, else one for each tag."""
     rows = definition_conflicts.rows_that_announce(session, [group_id])
     announced = {tag_id for row in rows for tag_id in definition_conflicts.announced_in(row)}
@@ -113,24 +113,24 @@ def _tellings(session: Session, group_id: int, of_group: Sequence[int]) -> list[
     going = set(of_group)
     missed = [tag for tag in there if tag.id in going and tag.deleting_at is None]
     if len(missed) > 1 and len(missed) == len(there):
-        found = [_telling(session, group_id, missed)]
+        found = [_announcement(session, group_id, missed)]
     else:
-        found = [_telling(session, None, [tag]) for tag in missed]
-    return [telling for telling in found if telling is not None]
+        found = [_announcement(session, None, [tag]) for tag in missed]
+    return [announcement for announcement in found if announcement is not None]
 
 
-def _telling(session: Session, group_id: int | None, tags: Sequence[Tag]) -> Telling | None:
+def _announcement(session: Session, group_id: int | None, tags: Sequence[Tag]) -> Announcement | None:
     uses = definition_conflicts.uses_of(session, tags)
     is_edited = any(tag.base_name is not None and tag.name != tag.base_name for tag in tags)
-    return Telling(group_id, tuple(tag.id for tag in tags), uses) if uses or is_edited else None
+    return Announcement(group_id, tuple(tag.id for tag in tags), uses) if uses or is_edited else None
 
 
 def _tell(session: Session, given: Context, part: Part, going: set[int]) -> None:
     """Write the rows; what others have buried meanwhile they have told of."""
-    for telling in part.told:
-        if going.isdisjoint(telling.tag_ids):
+    for announcement in part.announcements:
+        if going.isdisjoint(announcement.tag_ids):
             continue
-        one = _subject(session, telling)
+        one = _subject(session, announcement)
         definition_conflicts.note(
             session,
             one,
@@ -139,15 +139,15 @@ def _tell(session: Session, given: Context, part: Part, going: set[int]) -> None
             theirs=None,
             resolution=None,
             now=given.now,
-            uses=telling.uses,
-            coming=[tag_id for tag_id in telling.tag_ids if tag_id not in part.tag_ids],
+            uses=announcement.uses,
+            coming=[tag_id for tag_id in announcement.tag_ids if tag_id not in part.tag_ids],
         )
 
 
-def _subject(session: Session, telling: Telling) -> Tag | TagGroup:
-    if telling.group_id is None:
-        return session.get_one(Tag, telling.tag_ids[0])
-    return session.get_one(TagGroup, telling.group_id)
+def _subject(session: Session, announcement: Announcement) -> Tag | TagGroup:
+    if announcement.group_id is None:
+        return session.get_one(Tag, announcement.tag_ids[0])
+    return session.get_one(TagGroup, announcement.group_id)
 
 
 def _follow_words(

@@ -86,7 +86,7 @@ def request_group(session: Session, context: Context, key: str, *, cascade: bool
     group.deleting_at = context.now
     values = {"deleting_at": context.now, "tries": 0, "blocked": None, "blocked_by": None}
     marked = update(Tag).where(Tag.id.in_([tag.id for tag in tags])).values(values)
-    session.execute(marked, execution_options=library_edits.AT_ONCE)
+    session.execute(marked.execution_options(synchronize_session=False))
     taxonomy.request_push(session, context, group.id)
     return group
 

@@ -1,4 +1,4 @@
-"""Groups and tags edited, archived and brought back, in the caller's transaction.
+"""Groups and tags edited and archived, in the caller's transaction; `library_restoring` brings them back.
 
 Called by the console, the API and the import. A name that WeCom has of ours is told there by the library's job,
 which merges first what somebody there has changed meanwhile.
@@ -68,8 +68,6 @@ class TagChanges(TypedDict, total=False):
 
 ALIAS_MARKS = "、,，"
 """What aliases are told apart by where they stand in one field."""
-AT_ONCE = {"synchronize_session": False}
-"""For a statement over many rows whose objects nobody reads again."""
 FIXED_ONCE_USED = ("scope", "mirror")
 """What every mark of a group rests on."""
 
@@ -219,7 +217,7 @@ def archive_group(session: Session, context: Context, key: str, *, cascade: bool
         tags = [tag_users.Name(*row) for row in found]
         _end_uses(session, context, tags, group.name, cascade=cascade, actor=actor)
         archived = update(Tag).where(*live).values(archived_at=context.now, version=Tag.version + 1)
-        session.execute(archived, execution_options=AT_ONCE)
+        session.execute(archived.execution_options(synchronize_session=False))
         group.archived_at = context.now
         group.version += 1
         session.flush()

@@ -6,7 +6,6 @@ Called by `services.library` with what WeCom lists; what a list does not name st
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import structlog
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
@@ -24,8 +23,6 @@ DEFAULT_DIMENSION = "basic_info"
 
 BY_NAME = "name"
 """What blocks a tag that cannot be made because another one there bears its name."""
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -134,10 +131,7 @@ def _is_name_held(session: Session, standing: CorpTagGroup) -> bool:
     query = select(TagGroup.id).where(
         TagGroup.name == standing.name, TagGroup.archived_at.is_(None), TagGroup.gone_at.is_(None)
     )
-    held = session.execute(query).first() is not None
-    if held:
-        log.warning("library.group_name_held", wecom_group_id=standing.id)
-    return held
+    return session.execute(query).first() is not None
 
 
 def _link_group(group: TagGroup, standing: CorpTagGroup) -> None:
@@ -183,8 +177,7 @@ def _take_new(
     for shown in unknown:
         holder = by_name.get(shown.name)
         if holder is not None and not definition_merge.give_up_name(session, holder, live, given.now):
-            # A deleted tag holds the name until its burial is approved.
-            log.warning("library.name_held", wecom_tag_id=shown.id)
+            # A deleted tag holds the name until its burial is approved: `library_unlinked` tells of this one.
             continue
         by_name[shown.name] = tag = _new_tag(session, given, group, shown, seq)
         session.add(tag)

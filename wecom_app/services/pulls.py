@@ -46,21 +46,21 @@ def start(runtime: Runtime, args: JobArgs) -> None:
     runtime.crash_point("pull.after_members")
     with runtime.read() as session:
         # Before the write, since it reads all friendships; a few more by then change neither progress nor the guard.
-        of = _live_by_member(session)
+        live = _live_by_member(session)
     with runtime.write() as session:
         run = runs.locked(session, run_id)
         if run.state == "running" and run.phase == "start":
-            _begin(session, runtime, run, userids, of)
+            _begin(session, runtime, run, userids, live)
 
 
-def _begin(session: Session, runtime: Runtime, run: SyncRun, userids: Sequence[str], of: Mapping[str, int]) -> None:
+def _begin(session: Session, runtime: Runtime, run: SyncRun, userids: Sequence[str], live: Mapping[str, int]) -> None:
     now = runtime.clock.now()
-    if not userids and of:
+    if not userids and live:
         run.reason = EMPTY_LIST
         run_ends.end(runtime, run, "failed")
         return
     listed = {userid.lower() for userid in userids}
-    unlisted = {key: number for key, number in of.items() if key not in listed}
+    unlisted = {key: number for key, number in live.items() if key not in listed}
     items = [
         Item("unreadable", key, detail={"reason": NOT_LISTED, "relations": number}) for key, number in unlisted.items()
     ]
@@ -69,7 +69,7 @@ def _begin(session: Session, runtime: Runtime, run: SyncRun, userids: Sequence[s
     session.add(change_set)
     session.flush()
     run.change_set_id, run.phase = change_set.id, "pages"
-    run.expected = sum(of.values()) - sum(unlisted.values())
+    run.expected = sum(live.values()) - sum(unlisted.values())
     run.counts = {"members": len(userids), "unreadable": len(unlisted)}
     run.first_link = first_link.is_first(session)
     if run.first_link:

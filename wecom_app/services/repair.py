@@ -187,7 +187,7 @@ def _masked(value: Any) -> Any:
 
 PREPARATIONS: Mapping[str, Callable[[Session, JobArgs], None]] = {
     cells.SYNC_KIND: _revive_cells,
-    taxonomy.LIBRARY_KIND: _unblock_tags,
+    taxonomy.PUSH_KIND: _unblock_tags,
     inbox.HANDLE_KIND: _await_event,
 }
 """What a kind of job leaves behind when it dies, undone before it runs again."""

@@ -134,7 +134,7 @@ def _channels(session: Session, tags: Sequence[Named]) -> list[TagUse]:
 
 def _release_channels(session: Session, _: Context, tags: Sequence[Named], __: str) -> None:
     ending = delete(ChannelTag).where(ChannelTag.tag_id.in_([tag.id for tag in tags]))
-    session.execute(ending, execution_options={"synchronize_session": False})
+    session.execute(ending.execution_options(synchronize_session=False))
 
 
 def _of_channels(session: Session) -> set[int]:

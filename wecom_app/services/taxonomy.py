@@ -30,8 +30,8 @@ from wecom_app.services.ports import JobQueue
 
 MAX_NAME = 30
 """add_corp_tag: tag and group names, in characters."""
-LIBRARY_KIND = "library.push"
-LIBRARY_PULL_KIND = "library.pull"
+PUSH_KIND = "library.push"
+PULL_KIND = "library.pull"
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def enqueue_push(session: Session, queue: JobQueue, group_id: int) -> None:
     """Have WeCom told about a group; jobs of the library run one at a time."""
     queue.enqueue(
         session,
-        LIBRARY_KIND,
+        PUSH_KIND,
         {"group_id": group_id},
         lane="push",
         key="library",
@@ -160,7 +160,7 @@ def enqueue_push(session: Session, queue: JobQueue, group_id: int) -> None:
 
 def enqueue_pull(session: Session, queue: JobQueue) -> None:
     """Have WeCom's whole library read."""
-    queue.enqueue(session, LIBRARY_PULL_KIND, {}, lane="push", key="library", unique="all")
+    queue.enqueue(session, PULL_KIND, {}, lane="push", key="library", unique="all")
 
 
 def ensure_source_tag(session: Session, context: Context, name: str, *, push: bool = True) -> int:
